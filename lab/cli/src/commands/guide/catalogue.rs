@@ -1,0 +1,76 @@
+//! Which labs there are, how far the student is, and what the labs cover.
+
+use std::process::ExitCode;
+
+use ::guide::state::{self, Progress};
+use ::guide::{coverage, labs};
+
+use super::Syllabus;
+
+/// Options of the list of rows.
+#[derive(Debug, clap::Args)]
+pub struct Coverage {
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+    /// Rows that no step covers too
+    #[arg(long)]
+    all: bool,
+}
+
+/// Lists the labs.
+pub fn list(syllabus: &Syllabus) -> anyhow::Result<ExitCode> {
+    let progress = Progress::load(&state::path()?)?;
+    for lab in syllabus.labs()? {
+        let here = if progress.current.is_some_and(|at| at.lab == lab.number) { ">" } else { " " };
+        anstream::println!(
+            "{here} {}  {:<40} {:>3} min  {} of {} steps passed",
+            lab.number,
+            lab.title,
+            lab.minutes,
+            progress.passed(lab.number),
+            lab.steps.len()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows where the student is.
+pub fn status() -> anyhow::Result<ExitCode> {
+    let file = state::path()?;
+    let progress = Progress::load(&file)?;
+    let Some(at) = progress.current else {
+        anstream::println!("no lab is started; `lab list` shows them, `lab start 1` begins");
+        return Ok(ExitCode::SUCCESS);
+    };
+    let lab = labs::one(at.lab)?;
+    anstream::println!("lab {}: {}", lab.number, lab.title);
+    for step in &lab.steps {
+        let seen = progress.labs.get(&at.lab).and_then(|lab| lab.steps.get(&step.number));
+        let word = match seen {
+            Some(seen) if seen.passed.is_some() => "passed",
+            Some(_) => "begun",
+            None => "",
+        };
+        let here = if step.number == at.step { ">" } else { " " };
+        anstream::println!("{here} {}  {:<48} {word}", step.number, step.title);
+    }
+    anstream::println!("kept in {}", file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lists rows and the steps that cover them.
+pub fn coverage(args: &Coverage) -> anyhow::Result<ExitCode> {
+    let rows = coverage::rows(&labs::all()?);
+    let covered = rows.iter().filter(|row| !row.steps.is_empty()).count();
+    if args.json {
+        anstream::println!("{}", serde_json::to_string_pretty(&rows)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for row in rows.iter().filter(|row| args.all || !row.steps.is_empty()) {
+        let steps = if row.steps.is_empty() { "-".to_owned() } else { row.steps.join(" ") };
+        anstream::println!("{:<4} {:<20} {}", row.id, steps, row.title.unwrap_or_default());
+    }
+    anstream::println!("{covered} of {} rows are covered (steps are LAB.STEP)", rows.len());
+    Ok(ExitCode::SUCCESS)
+}

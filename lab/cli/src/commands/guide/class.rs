@@ -1,0 +1,109 @@
+//! For the teacher: one student's report, and the table of a class.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use ::guide::report::Report;
+use ::guide::state::{self, Progress};
+use ::guide::{collect, seal};
+use anyhow::Context as _;
+
+use super::Syllabus;
+
+/// Writes your progress as a page and as JSON, to hand in
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The JSON is sealed: a change after the writing shows. With the class's key the seal cannot be made
+by others; whoever can read the key can, so it does not show who did the work."
+)]
+pub struct ReportArgs {
+    /// Your name; it is kept for the next time
+    #[arg(long, value_name = "NAME")]
+    student: Option<String>,
+    /// The folder for both files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// File with the class's key
+    #[arg(long, env = "LAB_CLASS_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    syllabus: Syllabus,
+}
+
+/// Joins reports into a class table: class.html and class.csv
+#[derive(Debug, clap::Args)]
+pub struct CollectArgs {
+    /// Reports, or folders of them
+    #[arg(required = true)]
+    reports: Vec<PathBuf>,
+    /// The folder for both files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// File with the class's key
+    #[arg(long, env = "LAB_CLASS_KEY", value_name = "FILE")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    syllabus: Syllabus,
+}
+
+/// Writes one student's report.
+pub fn report(args: ReportArgs) -> anyhow::Result<ExitCode> {
+    let key = args.key.as_deref().map(seal::key).transpose()?;
+    let file = state::path()?;
+    let mut progress = Progress::load(&file)?;
+    if let Some(student) = args.student {
+        progress.student = student;
+        progress.save(&file)?;
+    }
+    anyhow::ensure!(
+        !progress.student.is_empty(),
+        "whose report is it?\n  give your name once: `lab report --student \"Ada Lovelace\"`"
+    );
+    let sealed = Report::new(&progress, &args.syllabus.labs()?).seal(key.as_deref());
+    let stem = format!("report-{}", plain(&progress.student));
+    write(&args.out, &format!("{stem}.json"), &(serde_json::to_string_pretty(&sealed)? + "\n"))?;
+    write(&args.out, &format!("{stem}.html"), &sealed.html())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the class's table.
+pub fn collect(args: &CollectArgs) -> anyhow::Result<ExitCode> {
+    let key = args.key.as_deref().map(seal::key).transpose()?;
+    let labs = args.syllabus.labs()?;
+    let lines = collect::read(&args.reports, &labs, key.as_deref())?;
+    for line in &lines {
+        let passed: usize = line.passed.iter().sum();
+        anstream::println!("{:<30} {passed:>3} steps  {}", line.student, line.verdict.words());
+    }
+    write(&args.out, "class.csv", &collect::csv(&lines, &labs))?;
+    write(&args.out, "class.html", &collect::html(&lines, &labs))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A name as a part of a file's name.
+fn plain(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|letter: char| !letter.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    if words.is_empty() { "student".to_owned() } else { words.join("-") }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    anstream::println!("{}", path.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn names_become_file_names() {
+        assert_eq!(super::plain("Ada Lovelace"), "ada-lovelace");
+        assert_eq!(super::plain("../../etc/Zoë"), "etc-zoë");
+        assert_eq!(super::plain("..."), "student");
+    }
+}

@@ -1,0 +1,128 @@
+//! The live picture of nodes and tasks.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use ::guide::map;
+use anyhow::Context as _;
+use swarm::Swarm;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::commands::manager::Manager;
+
+/// Between two pictures.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// How long a browser may take to say what it wants.
+const ASKS_WITHIN: Duration = Duration::from_secs(5);
+
+/// Shows the nodes and the tasks on each, live
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Show it once
+    #[arg(long)]
+    once: bool,
+    /// Serve it as a page on this address, such as 127.0.0.1:8090
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Where webui answers, such as 127.0.0.1:8000: its curve of the speed is drawn on the page too
+    #[arg(long, value_name = "HOST:PORT", requires = "listen", value_parser = host_and_port)]
+    webui: Option<(String, u16)>,
+    #[command(flatten)]
+    manager: Manager,
+}
+
+/// Shows the picture.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let swarm = args.manager.swarm().await?;
+    if let Some(address) = args.listen {
+        return serve(swarm, address, args.webui).await;
+    }
+    let live = !args.once && std::io::stdout().is_terminal();
+    loop {
+        let shown = map::text(&map::look(&swarm).await?, super::style());
+        if !live {
+            anstream::print!("{shown}{}\n", map::LEGEND);
+            return Ok(ExitCode::SUCCESS);
+        }
+        draw(&shown)?;
+        tokio::select! {
+            () = tokio::time::sleep(EVERY) => {}
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+/// Writes over the last picture: from the top, each line to its end, and nothing below.
+fn draw(shown: &str) -> anyhow::Result<()> {
+    let height = terminal_size::terminal_size().map_or(24, |(_, height)| usize::from(height.0));
+    let mut out = String::from("\u{1b}[H");
+    for line in shown.lines().take(height.saturating_sub(2)) {
+        out.push_str(line);
+        out.push_str("\u{1b}[K\r\n");
+    }
+    out.push_str(&format!("\u{1b}[K{}   ^C ends\u{1b}[J", ::guide::map::LEGEND));
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(out.as_bytes())?;
+    stdout.flush()?;
+    Ok(())
+}
+
+async fn serve(swarm: Swarm, address: SocketAddr, webui: Option<(String, u16)>) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("--listen {address}"))?;
+    anstream::println!("http://{}/   ^C ends", listener.local_addr()?);
+    let page = map::html(webui.is_some());
+    loop {
+        let (stream, _) = tokio::select! {
+            accepted = listener.accept() => accepted?,
+            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        };
+        let (swarm, page, webui) = (swarm.clone(), page.clone(), webui.clone());
+        // A browser that goes away in the middle is none of our business.
+        tokio::spawn(
+            async move { tokio::time::timeout(ASKS_WITHIN, answer(stream, &swarm, &page, webui.as_ref())).await },
+        );
+    }
+}
+
+async fn answer(mut stream: TcpStream, swarm: &Swarm, page: &str, webui: Option<&(String, u16)>) -> anyhow::Result<()> {
+    let mut request = Vec::new();
+    let mut piece = [0; 2048];
+    while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16 * 1024 {
+        match stream.read(&mut piece).await? {
+            0 => break,
+            read => request.extend_from_slice(&piece[..read]),
+        }
+    }
+    let line = String::from_utf8_lossy(&request);
+    let (status, kind, body) = match line.split_whitespace().nth(1) {
+        Some("/") => ("200 OK", "text/html; charset=utf-8", page.to_owned()),
+        Some("/map.json") => match map::look(swarm).await {
+            Ok(map) => ("200 OK", "application/json", serde_json::to_string(&map)?),
+            Err(error) => ("503 Service Unavailable", "text/plain; charset=utf-8", error.to_string()),
+        },
+        Some("/speed.json") => {
+            let Some((host, port)) = webui else { return Ok(()) };
+            match map::speed(host, *port).await {
+                Ok(samples) => ("200 OK", "application/json", serde_json::to_string(&samples)?),
+                Err(error) => ("503 Service Unavailable", "text/plain; charset=utf-8", format!("webui: {error:#}")),
+            }
+        }
+        _ => ("404 Not Found", "text/plain; charset=utf-8", "there is only /\n".to_owned()),
+    };
+    let head = format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).await?;
+    stream.write_all(body.as_bytes()).await?;
+    Ok(())
+}
+
+fn host_and_port(text: &str) -> Result<(String, u16), String> {
+    let pair = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
+    pair.ok_or_else(|| "give the host and the port, as 127.0.0.1:8000".to_owned())
+}

@@ -1,0 +1,86 @@
+//! One step, shown and run.
+
+use ::guide::lab::{Commands, On, Part};
+use ::guide::{place, render};
+
+use super::session::Session;
+
+impl Session {
+    /// The heading, why, and the question.
+    pub async fn show_question(&self) -> anyhow::Result<()> {
+        let (facts, step) = (self.facts().await?, self.step());
+        let heading = format!("Lab {}, step {} of {}: {}", self.at.lab, self.at.step, self.lab.steps.len(), step.title);
+        anstream::println!("{}\n", render::heading(&heading, self.style));
+        self.show(&facts.text(&step.purpose)?);
+        if let Some(question) = &step.question {
+            anstream::println!("{}", render::heading("Predict", self.style));
+            self.show(&facts.text(&question.text)?);
+        }
+        Ok(())
+    }
+
+    /// What is to be done, and what to look at.
+    pub async fn show_task(&self) -> anyhow::Result<()> {
+        let facts = self.facts().await?;
+        anstream::println!("{}", render::heading("Do", self.style));
+        self.show_parts(&facts.parts(&self.step().task)?);
+        self.show_observe().await
+    }
+
+    /// What to look at.
+    pub async fn show_observe(&self) -> anyhow::Result<()> {
+        anstream::println!("{}", render::heading("Observe", self.style));
+        self.show(&self.facts().await?.text(&self.step().observe)?);
+        Ok(())
+    }
+
+    /// Text and commands, in their order.
+    pub fn show_parts(&self, parts: &[Part]) {
+        for part in parts {
+            match part {
+                Part::Text(text) => self.show(text),
+                Part::Commands(block) => {
+                    anstream::println!("{}", render::commands(block.place(), &block.script, self.style));
+                }
+            }
+        }
+    }
+
+    /// The hint.
+    pub async fn show_hint(&self) -> anyhow::Result<()> {
+        self.record(|step| step.hints += 1)?;
+        self.show(&self.facts().await?.text(&self.step().hint)?);
+        Ok(())
+    }
+
+    /// The explanation and the commands; asking for it is kept in the record unless the step has passed.
+    pub async fn show_solution(&self, counts: bool) -> anyhow::Result<()> {
+        if counts {
+            self.record(|step| step.solutions += 1)?;
+        }
+        let parts = self.facts().await?.parts(&self.step().solution)?;
+        self.show_parts(&parts);
+        let only_text = !parts.iter().any(|part| matches!(part, Part::Commands(_)));
+        if counts && only_text {
+            let commands: Vec<Part> = self.step().commands().cloned().map(Part::Commands).collect();
+            self.show_parts(&self.facts().await?.parts(&commands)?);
+        }
+        Ok(())
+    }
+
+    /// Runs a block in this terminal.
+    pub async fn run_block(&self, block: &Commands) -> anyhow::Result<i64> {
+        let script = self.facts().await?.fill(&block.script)?;
+        match &block.on {
+            On::Node(node) => self.place.attach(node, &script).await,
+            On::Here => place::attach_here(&script).await,
+        }
+    }
+
+    /// A shell on head, as the labs' commands find it.
+    pub async fn shell(&self) -> anyhow::Result<()> {
+        anstream::println!("a shell on head; `exit` leads back to the lab");
+        self.place.attach("head", "exec bash -i").await?;
+        Ok(())
+    }
+}

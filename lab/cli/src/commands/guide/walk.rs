@@ -1,0 +1,284 @@
+//! The student's way through a lab.
+
+use std::io::{BufRead as _, IsTerminal as _};
+use std::process::ExitCode;
+
+use ::guide::lab::{Lab, Part};
+use ::guide::place::Place;
+use ::guide::state::{self, Position, Progress};
+use ::guide::{labs, reset};
+
+use super::Nodes;
+use super::session::Session;
+
+/// Exit code of a check that does not pass.
+const NOT_DONE: u8 = 3;
+
+/// Begins a lab: makes its beginning and shows the first step
+#[derive(Debug, clap::Args)]
+pub struct Start {
+    /// The lab's number
+    lab: usize,
+    /// Go on without asking, on machines of their own
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// Options of what is done at the current step.
+#[derive(Debug, clap::Args)]
+pub struct Here {
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// Answers the question of the current step
+#[derive(Debug, clap::Args)]
+pub struct Answer {
+    /// The letter of the choice
+    letter: char,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// Back to the beginning of the current lab, from any state
+#[derive(Debug, clap::Args)]
+pub struct Reset {
+    /// Go on without asking, on machines of their own
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// Begins a lab.
+pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
+    let lab = labs::one(args.lab)?;
+    let place = Place::find(&args.nodes.cluster).await?;
+    if !consent(&place, args.yes)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    begin(&place, &lab).await?;
+    let file = state::path()?;
+    let mut progress = Progress::load(&file)?;
+    let at = Position { lab: lab.number, step: 1 };
+    let record = progress.labs.entry(lab.number).or_default();
+    record.started = state::now();
+    record.starts += 1;
+    progress.step(at);
+    progress.current = Some(at);
+    progress.save(&file)?;
+    let session = Session::at(&args.nodes, at).await?;
+    session.show(&session.facts().await?.text(&lab.intro)?);
+    anstream::println!("`lab run` walks the first step with you; `lab next` only shows it.");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn begin(place: &Place, lab: &Lab) -> anyhow::Result<()> {
+    anstream::eprintln!("lab {}: {}", lab.number, lab.title);
+    reset::begin(place, lab.start, &|line| anstream::eprintln!("  {line}")).await
+}
+
+/// On machines of their own, others may be using the swarm that is left.
+fn consent(place: &Place, yes: bool) -> anyhow::Result<bool> {
+    if yes || place.cluster().is_some() {
+        return Ok(true);
+    }
+    anstream::println!("This makes all machines leave their swarm and removes the application with its volumes.");
+    let go_on = prompt("Go on? [y/N] ")?.as_deref() == Some("y");
+    if !go_on {
+        anstream::eprintln!("nothing was changed; --yes goes on without asking");
+    }
+    Ok(go_on)
+}
+
+/// Shows the current step.
+pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
+    let session = Session::current(&args.nodes).await?;
+    session.record(|_| {})?;
+    session.show_question().await?;
+    session.show_task().await?;
+    anstream::println!("Then: `lab answer LETTER`, `lab check`. Stuck: `lab hint`, `lab solution`.");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Checks the current step.
+pub async fn check(args: Here) -> anyhow::Result<ExitCode> {
+    let mut session = Session::current(&args.nodes).await?;
+    let passed = session.check().await?;
+    Ok(conclude(&session, passed))
+}
+
+fn conclude(session: &Session, passed: bool) -> ExitCode {
+    let last = session.at.step == session.lab.steps.len();
+    match (passed, last) {
+        (true, true) => {
+            let next = session.lab.number + 1;
+            let then = if next <= labs::FILES.len() { format!("; `lab start {next}` goes on") } else { String::new() };
+            anstream::println!("Lab {} is done{then}.", session.lab.number);
+        }
+        (true, false) => anstream::println!("Step {} is done; `lab run` or `lab next` goes on.", session.at.step),
+        (false, _) => anstream::println!("Not done yet. `lab hint` helps, `lab check` looks again."),
+    }
+    if passed { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) }
+}
+
+/// Shows the hint.
+pub async fn hint(args: Here) -> anyhow::Result<ExitCode> {
+    Session::current(&args.nodes).await?.show_hint().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the solution.
+pub async fn solution(args: Here) -> anyhow::Result<ExitCode> {
+    Session::current(&args.nodes).await?.show_solution(true).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes an answer.
+pub async fn answer(args: Answer) -> anyhow::Result<ExitCode> {
+    let session = Session::current(&args.nodes).await?;
+    session.give(args.letter)?;
+    anstream::println!("noted: {}. Now do the step, and see whether you were right.", args.letter);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Back to the lab's beginning.
+pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
+    let session = Session::current(&args.nodes).await?;
+    if !consent(&session.place, args.yes)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    begin(&session.place, &session.lab).await?;
+    let file = state::path()?;
+    let mut progress = Progress::load(&file)?;
+    progress.current = Some(Position { step: 1, ..session.at });
+    progress.save(&file)?;
+    anstream::println!("lab {} is at its beginning; what you have passed stays on record", session.at.lab);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Walks steps with the student, from the current one on.
+pub async fn run(args: Here) -> anyhow::Result<ExitCode> {
+    loop {
+        let mut session = Session::current(&args.nodes).await?;
+        let at = session.at;
+        if !walk(&mut session).await? {
+            return Ok(ExitCode::from(NOT_DONE));
+        }
+        let over = at.step == session.lab.steps.len();
+        if over || !interactive() {
+            return Ok(conclude(&session, true));
+        }
+        match prompt("[Enter] next step   [q] quit: ")?.as_deref() {
+            Some("q") | None => return Ok(ExitCode::SUCCESS),
+            _ => anstream::println!(),
+        }
+    }
+}
+
+/// One step: question, commands, checks. Returns whether it passed.
+async fn walk(session: &mut Session) -> anyhow::Result<bool> {
+    session.record(|_| {})?;
+    session.show_question().await?;
+    if session.step().question.is_some() && !predict(session)? {
+        return Ok(false);
+    }
+    anstream::println!("{}", guide::render::heading("Do", session.style));
+    let parts = session.facts().await?.parts(&session.step().task)?;
+    let by_hand = !parts.iter().any(|part| matches!(part, Part::Commands(_)));
+    for part in &parts {
+        session.show_parts(std::slice::from_ref(part));
+        if let Part::Commands(block) = part {
+            loop {
+                match prompt("[Enter] run   [s] type it in a shell   [k] skip   [q] quit: ")?.as_deref() {
+                    Some("q") => return Ok(false),
+                    Some("s") => session.shell().await?,
+                    Some("k") => {}
+                    Some("") | None => {
+                        let code = session.run_block(block).await?;
+                        if code != 0 {
+                            anstream::println!("(it ended with exit code {code})");
+                        }
+                        anstream::println!();
+                    }
+                    Some(_) => continue,
+                }
+                break;
+            }
+        }
+    }
+    if by_hand && interactive() {
+        session.shell().await?;
+    }
+    session.show_observe().await?;
+    verify(session).await
+}
+
+fn predict(session: &Session) -> anyhow::Result<bool> {
+    loop {
+        match prompt("Your prediction (a letter; [q] quit): ")?.as_deref() {
+            Some("q") => return Ok(false),
+            None => return Ok(true),
+            Some(word) => {
+                let mut letters = word.chars();
+                match (letters.next().map(|letter| letter.to_ascii_lowercase()), letters.next()) {
+                    (Some(letter), None) => match session.give(letter) {
+                        Ok(()) => return Ok(true),
+                        Err(error) => anstream::println!("{error}"),
+                    },
+                    _ => anstream::println!("one letter"),
+                }
+            }
+        }
+    }
+}
+
+/// Checks until they pass or the student has had enough.
+async fn verify(session: &mut Session) -> anyhow::Result<bool> {
+    if interactive() && prompt("[Enter] check: ")?.is_none() {
+        return Ok(false);
+    }
+    loop {
+        if session.check().await? {
+            anstream::println!();
+            session.show_solution(false).await?;
+            return Ok(true);
+        }
+        loop {
+            let ask = "[Enter] check again  [a] answer  [s] shell  [h] hint  [v] solution  [q] quit: ";
+            match prompt(ask)?.as_deref() {
+                Some("") => break,
+                Some("a") => {
+                    if !predict(session)? {
+                        return Ok(false);
+                    }
+                    break;
+                }
+                Some("s") => session.shell().await?,
+                Some("h") => session.show_hint().await?,
+                Some("v") => session.show_solution(true).await?,
+                Some("q") | None => return Ok(false),
+                Some(_) => {}
+            }
+        }
+    }
+}
+
+fn interactive() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks for a line; without a terminal there is nobody to answer, and at the end of input neither.
+fn prompt(text: &str) -> anyhow::Result<Option<String>> {
+    use std::io::Write as _;
+    if !interactive() {
+        return Ok(None);
+    }
+    anstream::print!("{text}");
+    std::io::stdout().flush()?;
+    let mut line = String::new();
+    let read = std::io::stdin().lock().read_line(&mut line)?;
+    Ok((read > 0).then(|| line.trim().to_owned()))
+}

@@ -1,0 +1,27 @@
+//! The labs' command line.
+
+mod commands;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use commands::Command;
+
+/// Guided labs on a Swarm, and the Swarm that they run on.
+#[derive(Debug, Parser)]
+#[command(name = "lab", version, arg_required_else_help = true, after_help = commands::EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command.run() {
+        Ok(code) => code,
+        Err(error) => {
+            anstream::eprintln!("lab: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

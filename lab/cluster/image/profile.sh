@@ -1,0 +1,5 @@
+# What a shell on a node needs; sourced by login shells and by bash.
+PATH=/opt/swarmlab/bin:$PATH
+export DOCKER_CLI_HINTS=false
+PS1='\u@\h:\w\$ '
+[ -d /root/swarmlab ] && [ "$PWD" = / ] && cd /root/swarmlab

@@ -1,0 +1,68 @@
+//! Running a command on a node.
+
+use anyhow::{Context as _, Result, bail};
+use futures_util::StreamExt as _;
+use swarm::bollard::container::LogOutput;
+use swarm::bollard::exec::{CreateExecOptions, StartExecResults};
+
+use crate::Outer;
+
+/// What a command on a node said, and how it ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Exit code.
+    pub code: i64,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Outer {
+    /// Runs a command on a node and waits for its end.
+    ///
+    /// # Errors
+    /// When it cannot be started; a command that fails is an `Output` with another code than 0.
+    pub async fn exec(&self, container: &str, command: &[&str]) -> Result<Output> {
+        let what = || format!("cannot run `{}` on the node", command.join(" "));
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(command.to_vec()),
+            ..Default::default()
+        };
+        let docker = self.docker();
+        let id = docker.create_exec(container, options).await.with_context(what)?.id;
+        let mut answer = Output::default();
+        let StartExecResults::Attached { mut output, .. } = docker.start_exec(&id, None).await.with_context(what)?
+        else {
+            bail!("{}: the engine detached it", what());
+        };
+        while let Some(piece) = output.next().await {
+            match piece.with_context(what)? {
+                LogOutput::StdErr { message } => answer.stderr.push_str(&String::from_utf8_lossy(&message)),
+                other => answer.stdout.push_str(&String::from_utf8_lossy(&other.into_bytes())),
+            }
+        }
+        answer.code = docker.inspect_exec(&id).await.with_context(what)?.exit_code.unwrap_or(-1);
+        Ok(answer)
+    }
+
+    /// Runs a command on a node that must succeed, and returns its standard output.
+    ///
+    /// # Errors
+    /// When it fails: the error has the command and what it said.
+    pub async fn exec_ok(&self, container: &str, command: &[&str]) -> Result<String> {
+        let output = self.exec(container, command).await?;
+        if output.code != 0 {
+            bail!(
+                "`{}` on the node ended with {}:\n{}{}",
+                command.join(" "),
+                output.code,
+                output.stdout,
+                output.stderr
+            );
+        }
+        Ok(output.stdout)
+    }
+}

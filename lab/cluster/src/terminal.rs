@@ -1,0 +1,109 @@
+//! A shell on a node, in this terminal.
+
+use std::io::IsTerminal as _;
+use std::os::fd::AsFd as _;
+
+use anyhow::{Context as _, Result, bail};
+use futures_util::StreamExt as _;
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use swarm::bollard::container::LogOutput;
+use swarm::bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::Outer;
+
+/// Puts the terminal back as it was.
+struct Restore(Option<Termios>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        if let Some(was) = &self.0 {
+            let _ = tcsetattr(std::io::stdin().as_fd(), OptionalActions::Now, was);
+        }
+    }
+}
+
+impl Outer {
+    /// Runs a command on a node with this program's own input and output, and returns its exit code.
+    ///
+    /// In a terminal it gets one of its own, of the same size; otherwise input and output are passed on as they are.
+    ///
+    /// # Errors
+    /// When the node does not run, or the command cannot be started.
+    pub async fn attach(&self, container: &str, command: &[String], user: Option<&str>) -> Result<i64> {
+        let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+        let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
+        let options = CreateExecOptions {
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            tty: Some(terminal),
+            env: Some(vec![format!("TERM={term}")]),
+            cmd: Some(command.to_vec()),
+            user: user.map(ToOwned::to_owned),
+            ..Default::default()
+        };
+        let what = || format!("cannot run `{}` on the node", command.join(" "));
+        let docker = self.docker();
+        let id = docker.create_exec(container, options).await.with_context(what)?.id;
+        let start = StartExecOptions { tty: terminal, ..Default::default() };
+        let StartExecResults::Attached { mut output, mut input } =
+            docker.start_exec(&id, Some(start)).await.with_context(what)?
+        else {
+            bail!("{}: the engine detached it", what());
+        };
+        let restore = Restore(terminal.then(raw).transpose()?);
+        let typed = tokio::spawn(async move {
+            let mut stdin = tokio::io::stdin();
+            let mut piece = vec![0; 4096];
+            while let Ok(read) = stdin.read(&mut piece).await {
+                if read == 0 || input.write_all(&piece[..read]).await.is_err() || input.flush().await.is_err() {
+                    break;
+                }
+            }
+            let _ = input.shutdown().await;
+        });
+        let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
+        let mut resized = signal(SignalKind::window_change())?;
+        self.resize(&id, terminal).await;
+        loop {
+            tokio::select! {
+                piece = output.next() => match piece {
+                    Some(Ok(LogOutput::StdErr { message })) => {
+                        stderr.write_all(&message).await?;
+                        stderr.flush().await?;
+                    }
+                    Some(Ok(other)) => {
+                        stdout.write_all(&other.into_bytes()).await?;
+                        stdout.flush().await?;
+                    }
+                    Some(Err(error)) => return Err(error).with_context(what),
+                    None => break,
+                },
+                _ = resized.recv() => self.resize(&id, terminal).await,
+            }
+        }
+        typed.abort();
+        drop(restore);
+        Ok(docker.inspect_exec(&id).await.with_context(what)?.exit_code.unwrap_or(-1))
+    }
+
+    /// Tells the command how large the terminal is. A failure means that it has ended, which shows by itself.
+    async fn resize(&self, id: &str, terminal: bool) {
+        if let Some(size) = terminal.then(|| tcgetwinsize(std::io::stdout().as_fd()).ok()).flatten() {
+            let size = ResizeExecOptions { height: size.ws_row, width: size.ws_col };
+            let _ = self.docker().resize_exec(id, size).await;
+        }
+    }
+}
+
+/// Makes the terminal pass on every key, and returns how it was.
+fn raw() -> Result<Termios> {
+    let stdin = std::io::stdin();
+    let was = tcgetattr(stdin.as_fd()).context("cannot read the terminal's settings")?;
+    let mut raw = was.clone();
+    raw.make_raw();
+    tcsetattr(stdin.as_fd(), OptionalActions::Now, &raw).context("cannot set the terminal")?;
+    Ok(was)
+}

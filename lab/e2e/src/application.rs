@@ -1,0 +1,193 @@
+//! The application: built, pushed, deployed, reached, scaled.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use swarm::Converged;
+use swarm::kernel::{self, Module};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::world::{STACK, WITHIN, World};
+
+/// The four services of the application, which together stay small.
+const SERVICES: [&str; 4] = ["rng", "hasher", "webui", "worker"];
+
+/// Builds each image twice, as two versions, on head.
+pub fn images(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let mut sizes = 0;
+        for service in SERVICES.iter().chain(&["mesh"]) {
+            for version in ["v1", "v2"] {
+                let build = format!(
+                    "docker build -q -f compose/Dockerfile --target {service} --build-context binaries=target/images \
+                     --build-arg VERSION={version} -t 127.0.0.1:5000/{service}:{version} ."
+                );
+                world.on("head", &build).await?;
+            }
+            let inspect = format!("docker image inspect 127.0.0.1:5000/{service}:v1");
+            let image: serde_json::Value = serde_json::from_str(&world.on("head", &inspect).await?)?;
+            if SERVICES.contains(service) {
+                sizes += image[0]["Size"].as_u64().context("an image has a size")?;
+            }
+            let user = image[0]["Config"]["User"].as_str().unwrap_or_default();
+            ensure!(user == "65532:65532", "{service} runs as {user:?}");
+        }
+        ensure!(sizes <= 20_000_000, "the four images take {sizes} bytes");
+        world.on("head", "docker tag 127.0.0.1:5000/mesh:v1 dockercoins/mesh:latest").await?;
+        Ok(format!("rng, hasher, webui and worker take {:.1} MB together (20 MB wanted)", sizes as f64 / 1e6))
+    }
+    .boxed()
+}
+
+/// A registry that answers on every node; what one node pushes another pulls.
+pub fn registry(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        world.lab_ok(&["registry", "up", "--cluster", crate::world::CLUSTER]).await?;
+        for node in ["head", "worker-1", "worker-2"] {
+            let catalog = world.on(node, "curl -fsS --max-time 5 127.0.0.1:5000/v2/_catalog").await?;
+            ensure!(catalog.trim() == r#"{"repositories":[]}"#, "{node}: {catalog}");
+        }
+        world
+            .lab_ok(&["cluster", "load", "--name", crate::world::CLUSTER, "--node", "head", "busybox:1", "redis:8"])
+            .await?;
+        world
+            .on("head", "docker tag busybox:1 127.0.0.1:5000/busybox && docker push -q 127.0.0.1:5000/busybox")
+            .await?;
+        world.on("worker-2", "docker pull -q 127.0.0.1:5000/busybox").await?;
+        Ok("empty at first on all three nodes; pushed on head, pulled on worker-2".to_owned())
+    }
+    .boxed()
+}
+
+/// Push, deploy, and wait for the first hash.
+pub fn deploy(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let begun = Instant::now();
+        world.on("head", "docker tag redis:8 127.0.0.1:5000/redis:8 && docker push -q 127.0.0.1:5000/redis:8").await?;
+        for service in SERVICES.iter().chain(&["mesh"]) {
+            for version in ["v1", "v2"] {
+                world.on("head", &format!("docker push -q 127.0.0.1:5000/{service}:{version}")).await?;
+            }
+        }
+        let ipvs = kernel::ipvs() != Module::Missing;
+        let stack = if ipvs { "stack.yml" } else { "stack.dnsrr.yml" };
+        let deploy =
+            format!("TAG=v1 REDIS_IMAGE=127.0.0.1:5000/redis:8 docker stack deploy -c compose/{stack} {STACK} 2>&1");
+        world.on("head", &deploy).await?;
+        for service in SERVICES {
+            world.converge(service).await?;
+        }
+        let this = &*world;
+        this.until("the first hash", WITHIN, || async move {
+            let hashes = this.redis("GET hashes").await.unwrap_or_default();
+            Ok(if hashes.parse::<u64>().is_ok_and(|n| n > 0) { None } else { Some(format!("hashes is {hashes:?}")) })
+        })
+        .await?;
+        Ok(format!("{stack} mines {:.1} s after the first push (40 s wanted)", begun.elapsed().as_secs_f64()))
+    }
+    .boxed()
+}
+
+/// The published ports answer on this machine and on every node.
+pub fn reach(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let status = world.status().await?;
+        let ports = &status.nodes[0].ports;
+        let page = get(ports.get(&8000).context("8000 is published")?, "/json").await?;
+        ensure!(page.contains("hashes"), "webui: {page}");
+        let rng = get(ports.get(&8001).context("8001 is published")?, "/").await?;
+        ensure!(rng.contains("RNG running on"), "rng: {rng}");
+        let hasher = get(ports.get(&8002).context("8002 is published")?, "/").await?;
+        ensure!(hasher.contains("HASHER running on"), "hasher: {hasher}");
+        for node in &status.nodes {
+            let address = node.public.clone().context("a node has an address")?;
+            let rng = get(&format!("{address}:8001"), "/").await?;
+            ensure!(rng.contains("RNG running on"), "rng through {}: {rng}", node.name);
+        }
+        Ok("webui, rng and hasher from this machine; rng through each node".to_owned())
+    }
+    .boxed()
+}
+
+async fn get(address: &str, path: &str) -> Result<String> {
+    let ask = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: test\r\n\r\n").as_bytes()).await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = tokio::time::timeout(Duration::from_secs(10), ask).await;
+    answer.with_context(|| format!("no answer from {address}{path}"))?.with_context(|| format!("{address}{path}"))
+}
+
+/// `lab tasks` says what `docker service ps` says.
+pub fn tasks(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let table = world.lab_ok(&["tasks", "--cluster", crate::world::CLUSTER]).await?;
+        let mut lines = table.lines();
+        let headings = lines.next().unwrap_or_default();
+        ensure!(headings.starts_with("Service_ID") && headings.ends_with("Node_name (ip/host)"), "{headings}");
+        let mut ours: Vec<String> =
+            lines.filter_map(|line| line.split_whitespace().nth(2).map(ToOwned::to_owned)).collect();
+        let list =
+            "for s in $(docker service ls -q); do docker service ps -q --no-trunc -f desired-state=running $s; done";
+        let mut docker: Vec<String> = world.on("head", list).await?.lines().map(ToOwned::to_owned).collect();
+        ours.sort();
+        docker.sort();
+        ensure!(ours == docker && !ours.is_empty(), "lab tasks has {ours:?}, docker service ps {docker:?}");
+        Ok(format!("{} slots, as `docker service ps` has them", ours.len()))
+    }
+    .boxed()
+}
+
+/// One worker becomes ten, spread evenly.
+pub fn scale(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        // The image is pulled on every node first, so that the figure is Swarm's and not the registry's.
+        world.scale("worker", 6).await?;
+        world.scale("worker", 1).await?;
+        let converged = world.scale("worker", 10).await?;
+        let spread = spread(&converged);
+        let (least, most) = (spread.values().min(), spread.values().max());
+        ensure!(spread.len() == 3 && most.zip(least).is_some_and(|(most, least)| most - least <= 1), "{spread:?}");
+        Ok(format!("1 to 10 workers in {:.1} s (5 s wanted), {spread:?}", converged.took.as_secs_f64()))
+    }
+    .boxed()
+}
+
+/// How many tasks each node has.
+pub fn spread(converged: &Converged) -> BTreeMap<String, usize> {
+    let mut spread = BTreeMap::new();
+    for task in &converged.running {
+        *spread.entry(converged.node_of(task).to_owned()).or_default() += 1;
+    }
+    spread
+}
+
+/// Ten workers are as fast as three, until rng has replicas.
+pub fn bottleneck(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let mut seen = Vec::new();
+        for (workers, rng, theory) in
+            [(1, 1, 10.0 / 3.0), (2, 1, 20.0 / 3.0), (3, 1, 10.0), (10, 1, 10.0), (10, 3, 30.0)]
+        {
+            world.scale("rng", rng).await?;
+            world.scale("worker", workers).await?;
+            // Announcements of workers that have gone expire within a few seconds.
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            let rate = world.rate(Duration::from_secs(10)).await?;
+            ensure!(
+                (rate / theory - 1.0).abs() < 0.1,
+                "{workers} workers, {rng} rng: {rate:.2} hashes/s, theory {theory:.2}"
+            );
+            seen.push(format!("{workers}/{rng}: {rate:.2}"));
+        }
+        Ok(format!("hashes/s at workers/rng {}", seen.join(", ")))
+    }
+    .boxed()
+}

@@ -1,0 +1,200 @@
+//! What is so on this Swarm, and the commands that follow from it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use swarm::kernel::{self, Module};
+
+use crate::lab::{Commands, Only, Part};
+use crate::place::{Node, Place};
+
+/// What placeholders stand for, and which of the variants is for this Swarm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// Whether virtual IPs and the routing mesh work.
+    pub ipvs: bool,
+    /// Whether the nodes are containers on this machine.
+    pub cluster: bool,
+    values: BTreeMap<String, String>,
+}
+
+/// What stands for a token that only the swarm knows, until there is one.
+const NO_TOKEN: &str = "<the token that `docker swarm init` printed>";
+
+/// Words of Docker's own templates that look like a placeholder.
+const TEMPLATE_WORDS: [&str; 3] = ["println", "end", "else"];
+
+impl Facts {
+    /// Looks around.
+    ///
+    /// # Errors
+    /// When the nodes cannot be listed.
+    pub async fn gather(place: &Place) -> Result<Facts> {
+        let nodes = place.nodes().await?;
+        // Nodes that are containers share this machine's kernel, and on machines of their own this is one of them.
+        let mut facts = Facts::of(kernel::ipvs() != Module::Missing, place.cluster(), &nodes);
+        if let Place::Cluster { outer, name } = place {
+            let status = cluster::status::status(outer, name).await?;
+            for (port, here) in status.nodes.iter().flat_map(|node| &node.ports) {
+                facts.set(&format!("here.{port}"), here);
+            }
+        }
+        let look = "test -x target/images/rng && echo yes; docker swarm join-token -q worker 2>/dev/null; \
+                    ip -4 -o addr show";
+        let said = place.run("head", look).await.map(|output| output.stdout).unwrap_or_default();
+        facts.set("binaries", if said.starts_with("yes") { "--build-context binaries=target/images" } else { "" });
+        if let Some(token) = said.lines().find(|line| line.starts_with("SWMTKN")) {
+            facts.set("worker-token", token);
+        }
+        if let Some(interface) = nodes.first().and_then(|head| interface(&said, &head.private)) {
+            facts.set("private.interface", interface);
+        }
+        Ok(facts)
+    }
+
+    /// The facts of nodes that are known already.
+    pub fn of(ipvs: bool, cluster: Option<&str>, nodes: &[Node]) -> Facts {
+        let mut facts = Facts { ipvs, cluster: cluster.is_some(), values: BTreeMap::new() };
+        for node in nodes {
+            facts.set(&node.name, &node.name);
+            facts.set(&format!("{}.private", node.name), &node.private);
+            facts.set(&format!("{}.public", node.name), &node.public);
+        }
+        for port in [8000, 8001, 8002] {
+            let head = nodes.first().map(|head| head.public.as_str()).unwrap_or_default();
+            facts.set(&format!("here.{port}"), &format!("{head}:{port}"));
+        }
+        facts.set("cluster", cluster.unwrap_or_default());
+        facts.set("dnsrr", if ipvs { "" } else { "--endpoint-mode dnsrr" });
+        facts.set("stack", if ipvs { "stack.yml" } else { "stack.dnsrr.yml" });
+        facts.set("mesh", if ipvs { "" } else { "mesh" });
+        facts.set("binaries", "");
+        facts.set("worker-token", NO_TOKEN);
+        facts.set("private.interface", "eth1");
+        facts
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+
+    /// Whether a block is for this Swarm.
+    pub fn applies(&self, commands: &Commands) -> bool {
+        commands.only.iter().all(|only| match only {
+            Only::Ipvs => self.ipvs,
+            Only::NoIpvs => !self.ipvs,
+            Only::Cluster => self.cluster,
+            Only::Machines => !self.cluster,
+        })
+    }
+
+    /// Fills placeholders in.
+    ///
+    /// # Errors
+    /// When one is unknown.
+    pub fn fill(&self, text: &str) -> Result<String> {
+        let mut filled = String::new();
+        let mut rest = text;
+        // What Docker's own templates have between braces is left alone.
+        while let Some(begin) = rest.find("{{") {
+            let (before, after) = rest.split_at(begin);
+            filled.push_str(before);
+            let Some(end) = after.find("}}") else { break };
+            let name = &after[2..end];
+            if name.starts_with('.') || name.contains(' ') || TEMPLATE_WORDS.contains(&name) {
+                filled.push_str(&after[..end + 2]);
+            } else {
+                match self.values.get(name) {
+                    Some(value) => filled.push_str(value),
+                    None => bail!("there is no placeholder {{{{{name}}}}}"),
+                }
+            }
+            rest = &after[end + 2..];
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
+    /// The parts that are for this Swarm, filled in. A text that begins with `With IPVS:` or `Without IPVS:` is for one.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown.
+    pub fn parts(&self, parts: &[Part]) -> Result<Vec<Part>> {
+        let mut ours = Vec::new();
+        for part in parts {
+            match part {
+                Part::Text(text) => ours.push(Part::Text(self.text(text)?)),
+                Part::Commands(commands) if self.applies(commands) => {
+                    ours.push(Part::Commands(Commands { script: self.fill(&commands.script)?, ..commands.clone() }));
+                }
+                Part::Commands(_) => {}
+            }
+        }
+        ours.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
+        Ok(ours)
+    }
+
+    /// A text with the paragraphs that are for this Swarm, filled in.
+    ///
+    /// # Errors
+    /// When a placeholder is unknown.
+    pub fn text(&self, text: &str) -> Result<String> {
+        let paragraphs = text.split("\n\n").filter(|paragraph| {
+            let has = |words: &str| paragraph.starts_with(words);
+            !(has("With IPVS:") && !self.ipvs
+                || has("Without IPVS:") && self.ipvs
+                || has("On a cluster:") && !self.cluster
+                || has("On machines:") && self.cluster)
+        });
+        self.fill(&paragraphs.collect::<Vec<_>>().join("\n\n"))
+    }
+}
+
+/// The interface that has an address, in what `ip -4 -o addr` prints.
+fn interface<'a>(said: &'a str, address: &str) -> Option<&'a str> {
+    said.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip(1);
+        let name = words.next()?;
+        words.any(|word| word.split('/').next() == Some(address)).then_some(name)
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::lab::On;
+
+    pub(crate) fn facts(ipvs: bool) -> Facts {
+        let node = |name: &str, last: u8| Node {
+            name: name.to_owned(),
+            private: format!("192.168.2.{last}"),
+            public: format!("192.168.1.{last}"),
+            running: true,
+        };
+        Facts::of(ipvs, Some("swarmlab"), &[node("head", 11), node("worker-1", 12), node("worker-2", 13)])
+    }
+
+    #[test]
+    fn placeholders_are_filled_and_dockers_templates_kept() {
+        let facts = facts(false);
+        let filled = facts.fill("join {{head.private}}:7777 {{dnsrr}} --format '{{.Names}}' '{{json .}}' }}").unwrap();
+        assert_eq!(filled, "join 192.168.2.11:7777 --endpoint-mode dnsrr --format '{{.Names}}' '{{json .}}' }}");
+        assert!(facts.fill("{{nonsuch}}").unwrap_err().to_string().contains("{{nonsuch}}"));
+    }
+
+    #[test]
+    fn each_swarm_gets_its_variant() {
+        let block = |only| Part::Commands(Commands { on: On::Here, only: vec![only], script: "x".to_owned() });
+        let parts = [block(Only::Ipvs), block(Only::NoIpvs), Part::Text("Without IPVS: slow.\n\nAll.".to_owned())];
+        assert_eq!(facts(true).parts(&parts).unwrap(), [block(Only::Ipvs), Part::Text("All.".to_owned())]);
+        let without = facts(false).parts(&parts).unwrap();
+        assert_eq!(without, [block(Only::NoIpvs), Part::Text("Without IPVS: slow.\n\nAll.".to_owned())]);
+    }
+
+    #[test]
+    fn the_interface_is_found_by_its_address() {
+        let said = "1: lo    inet 127.0.0.1/8 scope host lo\n7: eth1    inet 192.168.2.11/24 brd 192.168.2.255\n";
+        assert_eq!(interface(said, "192.168.2.11"), Some("eth1"));
+        assert_eq!(interface(said, "192.168.2.1"), None);
+    }
+}

@@ -1,0 +1,177 @@
+//! Back to the beginning of a lab, from any state.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use cluster::{Outer, load, standin};
+use futures_util::future::try_join_all;
+
+use crate::facts::Facts;
+use crate::lab::{Commands, On, Part, Start};
+use crate::labs;
+use crate::place::{self, Place};
+
+/// How long an engine may take to answer after its node was started.
+const ENGINE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A node that has just come back may refuse to leave until it has found its managers, or given them up.
+const LEAVE: &str = "tries=0; until [ \"$(docker info --format '{{.Swarm.LocalNodeState}}')\" = inactive ]; do \
+    said=$(docker swarm leave --force 2>&1); tries=$((tries + 1)); \
+    [ $tries -lt 30 ] || { echo \"cannot leave the swarm: $said\"; exit 1; }; sleep 1; done";
+
+/// How much of a command is shown while it runs.
+const LONGEST: usize = 56;
+
+/// Removes what labs make; images stay, so that the next start is fast. On machines of their own, containers and
+/// volumes of others are left alone.
+const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
+    docker network prune -f >/dev/null; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
+
+/// The same where others may have containers too.
+const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
+    docker network rm dockercoins_default >/dev/null 2>&1; \
+    docker volume rm dockercoins_redis registry >/dev/null 2>&1; true";
+
+/// Takes away what labs made, and mends what they broke: machines with Docker are left, in no swarm.
+///
+/// # Errors
+/// When a node's engine does not answer.
+pub async fn clean(place: &Place) -> Result<()> {
+    let clean = match place {
+        Place::Cluster { outer, name } => {
+            mend(outer, name).await?;
+            CLEAN_CLUSTER
+        }
+        Place::Machines(_) => CLEAN_MACHINE,
+    };
+    let nodes = place.nodes().await?;
+    let clean = format!("{LEAVE}; {clean}");
+    // Workers first, and the manager when they have gone.
+    try_join_all(nodes.iter().skip(1).map(|node| place.run_ok(&node.name, &clean))).await?;
+    place.run_ok("head", &clean).await?;
+    Ok(())
+}
+
+/// Starts what is stopped, unfreezes what is frozen and heals what is cut off.
+async fn mend(outer: &Outer, name: &str) -> Result<()> {
+    for node in outer.existing(name).await? {
+        match node.state.as_str() {
+            "paused" => outer.unpause(name, &node.node).await?,
+            "running" => {}
+            _ => outer.start(name, &node.node).await?,
+        }
+        let begun = Instant::now();
+        while let Err(error) = cluster::node_engine(name, &node.node).await {
+            if begun.elapsed() > ENGINE_WITHIN {
+                return Err(error).with_context(|| format!("the engine of {} does not answer", node.node));
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+    for node in cluster::status::status(outer, name).await?.nodes.iter().filter(|node| node.partitioned) {
+        outer.heal(name, &node.name).await?;
+    }
+    Ok(())
+}
+
+/// Makes the beginning of a lab; `say` gets a line for each part.
+///
+/// # Errors
+/// When a command fails, with what it said.
+pub async fn begin(place: &Place, start: Start, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    say("cleaning up");
+    clean(place).await?;
+    images(place, say).await?;
+    let parts = labs::start(start)?;
+    for part in &parts {
+        let (Part::Commands(block), facts) = (part, Facts::gather(place).await?) else { continue };
+        if facts.applies(block) {
+            say(&format!("on {}: {}", block.place(), first_line(&block.script)));
+            let output = run(place, block, &facts).await?;
+            if output.code != 0 {
+                bail!(
+                    "the lab's beginning could not be made; on {}:\n{}\nsaid:\n{}{}",
+                    block.place(),
+                    facts.fill(&block.script)?,
+                    output.stdout,
+                    output.stderr
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a script begins with, on one line of a terminal; placeholders stay, so that no token is shown.
+fn first_line(script: &str) -> String {
+    let line = script.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(LONGEST).collect();
+    if short.len() < script.len() { format!("{} ...", short.trim_end_matches([' ', '\\'])) } else { short }
+}
+
+impl Commands {
+    /// Where the block runs, in a word.
+    pub fn place(&self) -> &str {
+        match &self.on {
+            On::Node(name) => name,
+            On::Here => "this machine",
+        }
+    }
+}
+
+/// Runs a block of commands, filled in.
+///
+/// # Errors
+/// When its node cannot be reached, or a placeholder is unknown.
+pub async fn run(place: &Place, block: &Commands, facts: &Facts) -> Result<cluster::Output> {
+    let script = facts.fill(&block.script)?;
+    match &block.on {
+        On::Node(node) => place.run(node, &script).await,
+        On::Here => place::here(&script).await,
+    }
+}
+
+/// Public images come to the nodes from this machine's engine where it has them, so that no class needs a registry.
+async fn images(place: &Place, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    let Place::Cluster { outer, name } = place else { return Ok(()) };
+    let mut line = |text: &str| say(text);
+    for (image, _) in standin::IMAGES {
+        if !cluster::image::present(outer.docker(), image).await {
+            standin::ensure(outer.docker(), standin::From::Either, false, cluster::image::MIRROR, &mut line).await?;
+        }
+    }
+    let head = cluster::node_engine(name, "head").await?;
+    for (image, _) in standin::IMAGES {
+        if !cluster::image::present(head.docker(), image).await {
+            say(&format!("carrying {image} to head"));
+            load::load(outer, name, &[image.to_owned()], &["head".to_owned()]).await?;
+        }
+    }
+    let facts = Facts::gather(place).await?;
+    if !facts.ipvs {
+        // What stands in for the routing mesh cannot come from the registry that it makes reachable.
+        if !cluster::image::present(head.docker(), "dockercoins/mesh:latest").await {
+            say("building the stand-in for the routing mesh, which this kernel lacks");
+            let build = "docker build -q -f compose/Dockerfile --target mesh {{binaries}} -t dockercoins/mesh:latest .";
+            place.run_ok("head", &facts.fill(build)?).await?;
+        }
+        load::spread(outer, name, &["dockercoins/mesh:latest"]).await?;
+    }
+    Ok(())
+}
+
+/// What is there on each node, images excepted: two of these are equal when nothing was left behind.
+///
+/// # Errors
+/// When a node cannot be asked.
+pub async fn inventory(place: &Place) -> Result<Vec<String>> {
+    let list = "docker info --format 'swarm {{.Swarm.LocalNodeState}}'; docker ps -a --format 'container {{.Names}}'; \
+                docker network ls --format 'network {{.Name}}'; docker volume ls --format 'volume {{.Name}}'";
+    let mut all = Vec::new();
+    for node in place.nodes().await? {
+        let said = place.run_ok(&node.name, list).await?;
+        all.extend(said.lines().map(|line| format!("{}: {line}", node.name)));
+    }
+    all.sort();
+    Ok(all)
+}

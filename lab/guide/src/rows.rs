@@ -1,0 +1,56 @@
+//! The checklist: what a course on Swarm has to cover, by the ids that steps name.
+
+/// The rows of the core lesson, and those of other lessons that its labs cover too.
+const TITLES: [(&str, &str); 19] = [
+    ("S1", "get the application and `docker compose up`"),
+    ("S2", "what the application does; micro-services; sections of a compose file"),
+    ("S3", "services find one another by name"),
+    ("S4", "the web page on port 8000; ^C; running in the background"),
+    ("S5", "is there CPU to spare?"),
+    ("S6", "2 workers, then 10: is it ten times as fast?"),
+    ("S7", "latency of rng and of hasher"),
+    ("S8", "take the application down"),
+    ("S9", "SwarmKit, Raft, managers and workers, tasks, declarative against imperative"),
+    ("S10", "make a swarm on the private interface, port 7777"),
+    ("S11", "join, and list the nodes"),
+    ("S12", "a registry as a service, and its empty catalog"),
+    ("S13", "tag, push and pull an image"),
+    ("S14", "build, tag and push the four services"),
+    ("S15", "an overlay network, Redis and four services"),
+    ("S16", "publish webui"),
+    ("S17", "scale the workers, watch the speed; scale rng; tear down"),
+    ("E17", "what runs where: all task slots by the API"),
+    ("E18", "states of a task folded into pending, running, done, failed"),
+];
+
+/// The letters of the checklist's parts, and how many rows each has.
+const PARTS: [(char, usize); 5] = [('S', 17), ('L', 19), ('E', 19), ('M', 17), ('D', 17)];
+
+/// Whether there is a row of that id.
+pub fn known(id: &str) -> bool {
+    all().any(|row| row == id)
+}
+
+/// All ids, in the order of the checklist.
+pub fn all() -> impl Iterator<Item = String> {
+    PARTS.iter().flat_map(|(letter, count)| (1..=*count).map(move |n| format!("{letter}{n}")))
+}
+
+/// What a row is about, where labs here cover it.
+pub fn title(id: &str) -> Option<&'static str> {
+    TITLES.iter().find(|(row, _)| *row == id).map(|(_, title)| *title)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_checklist_has_89_rows_and_each_title_is_of_one() {
+        assert_eq!(super::all().count(), 89);
+        for (id, _) in super::TITLES {
+            assert!(super::known(id), "{id}");
+        }
+        for id in ["S0", "S18", "X1", "", "s1"] {
+            assert!(!super::known(id), "{id}");
+        }
+    }
+}

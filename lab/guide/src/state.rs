@@ -1,0 +1,185 @@
+//! A student's progress, in a file that survives the terminal and any interruption.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use serde::{Deserialize, Serialize};
+
+/// Version of the file's form.
+pub const SCHEMA: u32 = 1;
+
+/// Everything that is kept of one student.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Version of this form.
+    pub schema: u32,
+    /// Who it is, as they call themselves.
+    pub student: String,
+    /// The lab and the step that are next.
+    pub current: Option<Position>,
+    /// What was done in each lab, by its number.
+    pub labs: BTreeMap<usize, LabProgress>,
+}
+
+/// A step of a lab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// The lab's number.
+    pub lab: usize,
+    /// The step's number.
+    pub step: usize,
+}
+
+/// What was done in one lab.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabProgress {
+    /// When it was started last, in seconds since 1970.
+    pub started: u64,
+    /// How often it was started.
+    pub starts: u32,
+    /// What was done in each step, by its number.
+    pub steps: BTreeMap<usize, StepProgress>,
+}
+
+/// What was done in one step.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepProgress {
+    /// When it was shown first, in seconds since 1970.
+    pub begun: u64,
+    /// When its checks passed first.
+    pub passed: Option<u64>,
+    /// How often it was checked.
+    pub checks: u32,
+    /// How often the hint was read.
+    pub hints: u32,
+    /// How often the solution was read.
+    pub solutions: u32,
+    /// The answers to its question, in their order; the first is the prediction.
+    pub answers: Vec<char>,
+    /// What was measured when the checks passed.
+    pub measured: Vec<Measured>,
+}
+
+/// A speed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Workers that announced themselves.
+    pub workers: usize,
+    /// Their speed together.
+    pub hashes_per_second: f64,
+}
+
+/// The time of day, in seconds since 1970.
+pub fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Where progress is kept: $XDG_STATE_HOME/swarmlab/progress.json.
+///
+/// # Errors
+/// When there is neither that variable nor a home.
+pub fn path() -> Result<PathBuf> {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")));
+    Ok(folder
+        .context("neither XDG_STATE_HOME nor HOME says where progress is to be kept")?
+        .join("swarmlab/progress.json"))
+}
+
+impl Progress {
+    /// Reads it; where there is none, it is empty.
+    ///
+    /// # Errors
+    /// When the file cannot be read. It is left as it is.
+    pub fn load(path: &Path) -> Result<Progress> {
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Progress { schema: SCHEMA, ..Progress::default() });
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        let progress: Progress = serde_json::from_str(&text)
+            .with_context(|| format!("{} is not a progress file; move it away to begin anew", path.display()))?;
+        if progress.schema != SCHEMA {
+            bail!("{} is of version {}, and this program knows {SCHEMA}", path.display(), progress.schema);
+        }
+        Ok(progress)
+    }
+
+    /// Writes it whole or not at all.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let what = || format!("cannot write {}", path.display());
+        let folder = path.parent().with_context(what)?;
+        std::fs::create_dir_all(folder).with_context(what)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
+        serde_json::to_writer_pretty(&mut file, self)?;
+        file.write_all(b"\n").with_context(what)?;
+        file.as_file().sync_all().with_context(what)?;
+        file.persist(path).with_context(what)?;
+        Ok(())
+    }
+
+    /// The record of a step, made where there is none; its clock starts then.
+    pub fn step(&mut self, at: Position) -> &mut StepProgress {
+        let step = self.labs.entry(at.lab).or_default().steps.entry(at.step).or_default();
+        if step.begun == 0 {
+            step.begun = now();
+        }
+        step
+    }
+
+    /// The record of a step, where there is one.
+    pub fn seen(&self, at: Position) -> Option<&StepProgress> {
+        self.labs.get(&at.lab)?.steps.get(&at.step)
+    }
+
+    /// How many steps of a lab have passed.
+    pub fn passed(&self, lab: usize) -> usize {
+        self.labs.get(&lab).map_or(0, |lab| lab.steps.values().filter(|step| step.passed.is_some()).count())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_saved_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("swarmlab/progress.json");
+        assert_eq!(Progress::load(&path).unwrap(), Progress { schema: 1, ..Progress::default() });
+        let mut progress = Progress { schema: 1, student: "Ada".to_owned(), ..Progress::default() };
+        let at = Position { lab: 2, step: 3 };
+        progress.current = Some(at);
+        let step = progress.step(at);
+        step.answers.push('b');
+        step.passed = Some(now());
+        step.measured.push(Measured { workers: 10, hashes_per_second: 9.97 });
+        progress.save(&path).unwrap();
+        assert_eq!(Progress::load(&path).unwrap(), progress);
+        assert_eq!((progress.passed(2), progress.passed(1)), (1, 0));
+        // Nothing else is left in the folder.
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_no_progress_is_named_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress.json");
+        for (text, said) in [
+            ("{\"schema\": 1", "is not a progress file"),
+            ("{\"schema\":9,\"student\":\"\",\"current\":null,\"labs\":{}}", "version 9"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(Progress::load(&path).unwrap_err().to_string().contains(said));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+}

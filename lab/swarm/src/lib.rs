@@ -1,0 +1,35 @@
+//! Nodes, services, tasks and scaling of a Swarm, through Docker's HTTP API.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), swarm::Error> {
+//! use std::time::Duration;
+//!
+//! let swarm = swarm::Engine::connect(None).await?.swarm().await?;
+//! swarm.scale("dockercoins_worker", 10).await?;
+//! let converged = swarm.converge("dockercoins_worker", Duration::from_secs(30)).await?;
+//! println!("{} tasks run after {:?}", converged.running.len(), converged.took);
+//! # Ok(())
+//! # }
+//! ```
+
+mod engine;
+mod error;
+pub mod kernel;
+mod node;
+pub mod registry;
+mod service;
+mod swarm;
+pub mod table;
+mod task;
+mod wait;
+
+pub use engine::{ApiVersion, Engine, OLDEST_API};
+pub use error::Error;
+pub use node::Node;
+pub use service::{Mode, Service, Update};
+pub use swarm::Swarm;
+pub use task::{Phase, State, Task};
+pub use wait::Converged;
+
+/// The client that everything here goes through, for what this crate does not wrap.
+pub use bollard;

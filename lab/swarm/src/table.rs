@@ -1,0 +1,186 @@
+//! The table of all task slots: where each one is, and how it is.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::{Error, Node, Phase, Service, State, Swarm, Task};
+
+/// What stands where a task has no node yet.
+const NOT_PLACED: &str = "-";
+
+/// One slot of a service, with the newest of its tasks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The service's identifier.
+    pub service_id: String,
+    /// The service's name with the slot behind it, as `worker.3`; for a global service with the node's name.
+    pub name: String,
+    /// The task's identifier.
+    pub task_id: String,
+    /// Pending, running, done or failed.
+    pub status: Phase,
+    /// The exact state.
+    pub state: State,
+    /// The node's identifier.
+    pub node_id: String,
+    /// The node's name and address, as `worker-1 (192.168.101.12)`.
+    pub node: String,
+    /// Why the task failed, where it did.
+    pub error: Option<String>,
+}
+
+impl Row {
+    /// The headings of `cells`.
+    pub const HEADINGS: [&'static str; 6] =
+        ["Service_ID", "Service_name_and_index", "Task_ID", "Status", "Node_ID", "Node_name (ip/host)"];
+
+    /// The row's cells, under `HEADINGS`.
+    pub fn cells(&self) -> [String; 6] {
+        [
+            self.service_id.clone(),
+            self.name.clone(),
+            self.task_id.clone(),
+            self.status.to_string(),
+            self.node_id.clone(),
+            self.node.clone(),
+        ]
+    }
+}
+
+/// All slots of one service, or of all, by service and slot.
+///
+/// # Errors
+/// When there is no such service.
+pub async fn rows(swarm: &Swarm, service: Option<&str>) -> Result<Vec<Row>, Error> {
+    let services = match service {
+        Some(name) => vec![swarm.service(name).await?],
+        None => swarm.services().await?,
+    };
+    let (tasks, nodes) = tokio::try_join!(swarm.tasks(service), swarm.nodes())?;
+    Ok(table(&services, &tasks, &nodes))
+}
+
+/// The slots as rows. Of several tasks in one slot the one that Swarm wants to run is shown, else the newest.
+fn table(services: &[Service], tasks: &[Task], nodes: &[Node]) -> Vec<Row> {
+    let nodes: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.id.as_str(), node)).collect();
+    let mut rows = Vec::new();
+    for service in services {
+        let mut slots: BTreeMap<(i64, &str), &Task> = BTreeMap::new();
+        for task in tasks.iter().filter(|task| task.service_id == service.id) {
+            // A global task's place is its node, and a replicated one's its slot, whichever node it is on.
+            let slot = match task.slot {
+                Some(slot) => (slot, ""),
+                None => (0, task.node_id.as_deref().unwrap_or_default()),
+            };
+            let kept = slots.entry(slot).or_insert(task);
+            if (task.wanted(), &task.since) > (kept.wanted(), &kept.since) {
+                *kept = task;
+            }
+        }
+        for task in slots.into_values() {
+            let id = task.node_id.as_deref();
+            let node = id.and_then(|id| nodes.get(id));
+            let index = match (task.slot, node) {
+                (Some(slot), _) => slot.to_string(),
+                (None, Some(node)) => node.name.clone(),
+                (None, None) => id.unwrap_or(NOT_PLACED).to_owned(),
+            };
+            rows.push(Row {
+                service_id: service.id.clone(),
+                name: format!("{}.{index}", service.name),
+                task_id: task.id.clone(),
+                status: task.state.phase(),
+                state: task.state,
+                node_id: id.unwrap_or(NOT_PLACED).to_owned(),
+                node: node.map_or_else(|| NOT_PLACED.to_owned(), |node| format!("{} ({})", node.name, node.address)),
+                error: task.error.clone(),
+            });
+        }
+    }
+    rows
+}
+
+/// The rows as text with aligned columns.
+pub fn text(rows: &[Row]) -> String {
+    let mut lines = vec![Row::HEADINGS.map(ToOwned::to_owned)];
+    lines.extend(rows.iter().map(Row::cells));
+    let mut widths = [0; Row::HEADINGS.len()];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = (*width).max(cell.len());
+        }
+    }
+    let mut text = String::new();
+    for line in lines {
+        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn task(service: &str, slot: i64, node: Option<&str>, state: &str, desired: &str, since: &str) -> Task {
+        let raw = json!({"ID": format!("{service}{slot}{state}"), "ServiceID": service, "Slot": slot,
+            "NodeID": node.unwrap_or_default(), "DesiredState": desired,
+            "Status": {"State": state, "Timestamp": since}});
+        Task::from(serde_json::from_value::<bollard::models::Task>(raw).unwrap())
+    }
+
+    fn service(id: &str, name: &str) -> Service {
+        let raw = json!({"ID": id, "Spec": {"Name": name}});
+        Service::from(&serde_json::from_value::<bollard::models::Service>(raw).unwrap())
+    }
+
+    fn nodes() -> Vec<Node> {
+        let raw = json!({"ID": "n1", "Description": {"Hostname": "head"}, "Status": {"State": "ready", "Addr": "192.168.101.11"}});
+        vec![Node::from(serde_json::from_value::<bollard::models::Node>(raw).unwrap())]
+    }
+
+    #[test]
+    fn rows_are_sorted_by_service_and_slot_and_show_what_should_run() {
+        let services = [service("a", "proxy"), service("b", "worker")];
+        let tasks = [
+            task("b", 10, None, "pending", "running", "5"),
+            task("b", 2, Some("n1"), "failed", "shutdown", "9"),
+            task("b", 2, Some("n1"), "running", "running", "3"),
+            task("a", 0, Some("n1"), "running", "running", "1"),
+        ];
+        let rows = table(&services, &tasks, &nodes());
+        let seen: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.status, row.node.as_str())).collect();
+        assert_eq!(
+            seen,
+            [
+                ("proxy.head", Phase::Running, "head (192.168.101.11)"),
+                ("worker.2", Phase::Running, "head (192.168.101.11)"),
+                ("worker.10", Phase::Pending, "-"),
+            ]
+        );
+        assert_eq!(rows[2].node_id, "-");
+    }
+
+    #[test]
+    fn a_slot_whose_task_has_ended_shows_the_newest() {
+        let tasks = [
+            task("b", 1, Some("n1"), "failed", "shutdown", "1"),
+            task("b", 1, Some("n1"), "complete", "shutdown", "2"),
+        ];
+        let rows = table(&[service("b", "job")], &tasks, &nodes());
+        assert_eq!(rows.len(), 1);
+        assert_eq!(rows[0].status, Phase::Done);
+    }
+
+    #[test]
+    fn text_has_the_headings_and_aligned_columns() {
+        let tasks = [task("b", 1, Some("n1"), "running", "running", "1")];
+        let text = text(&table(&[service("b", "worker")], &tasks, &nodes()));
+        let lines: Vec<&str> = text.lines().collect();
+        assert!(lines[0].starts_with("Service_ID  Service_name_and_index  Task_ID"), "{text}");
+        assert_eq!(lines[0].find("Status"), lines[1].find("running  n1"), "{text}");
+    }
+}

@@ -1,0 +1,175 @@
+//! What a run found, as text.
+
+use std::fmt::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+use hdrhistogram::Histogram;
+use instrument::failure::Failure;
+use instrument::report::Report;
+use instrument::timeline::quantile;
+
+/// The percentiles that are shown.
+const SHOWN: [(&str, f64); 7] =
+    [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
+
+/// A time in a unit that keeps it short.
+pub fn time(nanos: u64) -> String {
+    let value = nanos as f64;
+    let (value, unit) = match nanos {
+        0..1_000 => return format!("{nanos} ns"),
+        1_000..1_000_000 => (value / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (value / 1e6, "ms"),
+        _ => (value / 1e9, "s"),
+    };
+    let digits = if value < 10.0 {
+        2
+    } else if value < 100.0 {
+        1
+    } else {
+        0
+    };
+    format!("{value:.digits$} {unit}")
+}
+
+/// A number with its thousands apart.
+pub fn number(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A rate with as many digits as it deserves.
+pub fn rate(value: f64) -> String {
+    if value >= 1000.0 {
+        number(value.round() as u64)
+    } else if value >= 100.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+/// The summary of a run.
+pub fn write(out: &mut String, report: &Report) -> fmt::Result {
+    let total = &report.total;
+    let counts = &total.counts;
+    let bold = Style::new().bold();
+    let warn = Style::new().bold().fg_color(Some(AnsiColor::Yellow.into()));
+    let bad = Style::new().fg_color(Some(AnsiColor::Red.into()));
+    writeln!(
+        out,
+        "{bold}{} requests/s{bold:#} answered over {:.2} s{}",
+        rate(report.rate()),
+        report.elapsed.as_secs_f64(),
+        if report.interrupted { " (interrupted)" } else { "" },
+    )?;
+    if report.open_loop {
+        writeln!(out, "{} requests/s were due", rate(report.due_rate()))?;
+    }
+    writeln!(
+        out,
+        "{} due = {} done + {} failed + {} unfinished{}",
+        number(counts.due),
+        number(counts.done),
+        number(counts.failures()),
+        number(counts.unfinished),
+        if total.unsent > 0 { format!(" ({} never sent)", number(total.unsent)) } else { String::new() },
+    )?;
+    for kind in Failure::ALL {
+        let count = counts.failed[kind as usize];
+        if count > 0 {
+            writeln!(out, "  {bad}{} failed: {}{bad:#}", number(count), kind.describe())?;
+        }
+    }
+    for (status, count) in total.statuses() {
+        let style = if status >= 400 { bad } else { Style::new() };
+        writeln!(out, "  {style}{} answered with status {status}{style:#}", number(count))?;
+    }
+    writeln!(out)?;
+    let columns: [(&str, &Histogram<u64>); 3] =
+        [("response", &total.response), ("service", &total.service), ("slip", &total.slip)];
+    write!(out, "{:8}", "")?;
+    for (name, _) in columns {
+        write!(out, "{bold}{name:>12}{bold:#}")?;
+    }
+    writeln!(out)?;
+    let row = |out: &mut String, name: &str, value: &dyn Fn(&Histogram<u64>) -> Option<u64>| {
+        write!(out, "{name:<8}")?;
+        for (_, histogram) in columns {
+            write!(out, "{:>12}", value(histogram).map_or_else(|| "-".to_owned(), time))?;
+        }
+        writeln!(out)
+    };
+    for (name, share) in SHOWN {
+        row(out, name, &|histogram| quantile(histogram, share))?;
+    }
+    row(out, "mean", &|histogram| (!histogram.is_empty()).then(|| histogram.mean() as u64))?;
+    writeln!(out)?;
+    writeln!(
+        out,
+        "response counts from when a request was due, service from when it was written; slip is how late the\n\
+         generator itself was{}.",
+        if report.open_loop { "" } else { ", which a closed loop has no measure for: nothing is due by the clock" },
+    )?;
+    if counts.unfinished > 0 {
+        writeln!(out, "The {} unfinished requests are in these times with their age.", number(counts.unfinished))?;
+    }
+    if report.open_loop && total.waited > 0 {
+        writeln!(
+            out,
+            "{} requests ({:.1} %) waited for a free connection; --connections allows more.",
+            number(total.waited),
+            100.0 * total.waited as f64 / counts.due.max(1) as f64,
+        )?;
+    }
+    let generator = &report.generator;
+    writeln!(
+        out,
+        "generator: {} thread{}, {:.0} % busy, {} of processor time a request, {} connections opened",
+        generator.threads,
+        if generator.threads == 1 { "" } else { "s" },
+        100.0 * generator.busy,
+        time((generator.cpu.as_nanos() / u128::from(counts.due.max(1))) as u64),
+        number(total.connections),
+    )?;
+    if report.total.warm_up.due > 0 {
+        writeln!(out, "warm-up: {} requests, not counted above", number(report.total.warm_up.due))?;
+    }
+    for limit in &generator.limits {
+        writeln!(out, "{warn}THE GENERATOR WAS THE LIMIT:{warn:#} {limit}.")?;
+    }
+    if generator.limits.is_empty()
+        && let Some((from, to)) = generator.longest_pause
+    {
+        writeln!(
+            out,
+            "The generator stood still {} time{}, at most for {:.0} ms (at {from:.2} s); the highest response times may be its own.",
+            generator.pauses,
+            if generator.pauses == 1 { "" } else { "s" },
+            1000.0 * (to - from),
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_numbers_are_short() {
+        assert_eq!(time(999), "999 ns");
+        assert_eq!(time(78_400), "78.4 µs");
+        assert_eq!(time(1_234_567), "1.23 ms");
+        assert_eq!(time(2_000_000_000), "2.00 s");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(number(12), "12");
+        assert_eq!(rate(3.333), "3.33");
+    }
+}

@@ -1,0 +1,19 @@
+//! Completions for a shell.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+
+/// Prints completions for a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  loadgen completions bash > ~/.local/share/bash-completion/completions/loadgen")]
+pub struct Args {
+    /// The shell
+    shell: clap_complete::Shell,
+}
+
+/// Writes the completions to standard output.
+pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    clap_complete::generate(args.shell, &mut crate::Cli::command(), "loadgen", &mut std::io::stdout());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,152 @@
+//! `loadgen bench` and `loadgen compare` as a user or a CI job calls them.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A server that answers every request alike, until the tests end; it says when the first request came.
+fn server(answer: &'static str) -> (SocketAddr, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, tell) = (stream.unwrap(), tell.clone());
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                    // Nobody listens any more after the first request.
+                    let _ = tell.send(());
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, told)
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
+
+fn loadgen(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_loadgen")).args(arguments).env("NO_COLOR", "1").output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn a_summary_shows_three_times_and_adds_up() {
+    let (address, _) = server(OK);
+    let output = loadgen(&["bench", "-n", "100", "--rate", "1000", "-c", "4", &address.to_string()]);
+    let text = stdout(&output);
+    assert!(text.contains("100 due = 100 done + 0 failed + 0 unfinished"), "{text}");
+    assert!(text.contains("response") && text.contains("service") && text.contains("slip"), "{text}");
+    assert!(!text.contains('\x1b'), "no colour was asked for: {text:?}");
+}
+
+#[test]
+fn bad_input_is_one_line_and_its_exit_code() {
+    let (address, _) = server(OK);
+    let url = address.to_string();
+    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let cases: [(&[&str], i32, &str); 12] = [
+        (&["bench", "ftp://x/"], 2, "neither http nor https"),
+        (&["bench", "--rate", "0", &url], 2, "rate must be more than zero"),
+        (&["bench", "-c", "0", &url], 2, "connections must be more than zero"),
+        (&["bench", "-n", "0", &url], 2, "requests must be more than zero"),
+        (&["bench", "--threads", "5", "-c", "2", &url], 2, "threads"),
+        (&["bench", "-H", "no colon", &url], 2, "not a header"),
+        (&["bench", "-d", "5", &url], 2, "no unit"),
+        (&["bench", "--rate", "5", "--stage", "1s:5", &url], 2, "cannot be used with"),
+        (&["bench", "--fail-if", "p98 > 1ms", &url], 2, "not a threshold"),
+        (&["bench", "--body-file", "/no/such/file", &url], 2, "cannot read /no/such/file"),
+        (&["bench", &gone], 1, "refused"),
+        (&["bench", "http://no-such-host.invalid/"], 1, "cannot resolve `no-such-host.invalid`"),
+    ];
+    for (arguments, code, words) in cases {
+        let output = loadgen(arguments);
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+        assert!(text.contains(words), "{arguments:?}: {text}");
+        assert!(!text.contains("panicked"), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn thresholds_decide_the_exit_code() {
+    let (good, _) = server(OK);
+    let (bad, _) = server(BROKEN);
+    let run = |address: SocketAddr, condition: &str| {
+        loadgen(&["bench", "-n", "50", "--rate", "500", "-c", "2", "--fail-if", condition, &address.to_string()])
+    };
+    let kept = run(good, "p50 > 59s");
+    assert!(stdout(&kept).contains("kept: --fail-if 'p50 > 59s'"), "{}", stdout(&kept));
+    let missed = run(bad, "errors > 1%");
+    assert!(stdout(&missed).contains("FAILED: --fail-if 'errors > 1%', measured 100.000 %"), "{}", stdout(&missed));
+    // A machine that is starved of processor time while this runs has 4 instead, and the same for the first run.
+    assert!(matches!(kept.status.code(), Some(0 | 4)), "{kept:?}");
+    assert!(matches!(missed.status.code(), Some(3 | 4)), "{missed:?}");
+}
+
+fn bench_into(folder: &Path, address: SocketAddr) -> serde_json::Value {
+    let folder = folder.to_str().unwrap();
+    let output =
+        loadgen(&["bench", "--json", "-d", "900ms", "--rate", "300", "-c", "4", "--out", folder, &address.to_string()]);
+    serde_json::from_str(&stdout(&output)).unwrap_or_else(|error| panic!("{error}: {}", stderr(&output)))
+}
+
+#[test]
+fn results_are_written_and_compared() {
+    let (good, _) = server(OK);
+    let (bad, _) = server(BROKEN);
+    let folder = tempfile::tempdir().unwrap();
+    let (before, after) = (folder.path().join("before"), folder.path().join("after"));
+    let printed = bench_into(&before, good);
+    bench_into(&after, bad);
+    let written: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(before.join("bench.json")).unwrap()).unwrap();
+    assert_eq!(printed, written);
+    assert_eq!(written["requests"]["due"], 270);
+    let log = std::fs::read_to_string(before.join("bench.hlog")).unwrap();
+    assert!(log.lines().filter(|line| line.starts_with("Tag=response,")).count() >= 8, "{log}");
+    let page = std::fs::read_to_string(before.join("report.html")).unwrap();
+    assert!(page.contains("percentile-chart"), "{page}");
+
+    let (before, after) = (before.to_str().unwrap(), after.to_str().unwrap());
+    let same = loadgen(&["compare", before, before]);
+    assert_eq!(same.status.code(), Some(0), "{}", stdout(&same));
+    let worse = loadgen(&["compare", before, after]);
+    assert_eq!(worse.status.code(), Some(3), "{}", stdout(&worse));
+    let text = stdout(&worse);
+    assert!(text.lines().any(|line| line.starts_with("errors") && line.ends_with("WORSE")), "{text}");
+    let missing = loadgen(&["compare", before, "/no/such/file.json"]);
+    assert_eq!((missing.status.code(), stderr(&missing).lines().count()), (Some(1), 1), "{}", stderr(&missing));
+}
+
+#[test]
+fn an_interrupted_run_prints_what_there_was() {
+    let (address, told) = server(OK);
+    let child = Command::new(env!("CARGO_BIN_EXE_loadgen"))
+        .args(["bench", "-d", "10m", "-c", "1", &address.to_string()])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    told.recv().unwrap();
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stdout(&output).contains("(interrupted)"), "{}", stdout(&output));
+}

@@ -1,0 +1,128 @@
+//! `loadgen sweep` as a process: its table, its files, its exit codes.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+use testbed::{Program, RedisServer};
+
+const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
+
+fn sweep(args: &[&str]) -> Output {
+    Command::new(LOADGEN).arg("sweep").args(args).output().expect("loadgen starts")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+fn json(folder: &Path) -> serde_json::Value {
+    let text = std::fs::read_to_string(folder.join("sweep.json")).expect("sweep.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A rate within a tenth of the theory: wide, as tests share the machine, and far from the next step of the staircase.
+fn about(value: &serde_json::Value, theory: f64) {
+    let value = value.as_f64().expect("a number");
+    assert!((value / theory - 1.0).abs() < 0.1, "{value} hashes/s instead of {theory}");
+}
+
+#[test]
+fn three_steps_name_the_bottleneck_and_write_all_files() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("result");
+    let output = sweep(&["--workers", "1,3,5", "--measure", "3s", "--out", out.to_str().expect("UTF-8")]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let printed = String::from_utf8(output.stdout.clone()).expect("UTF-8");
+    let (table, verdict) = printed.split_once("\n\n").expect("a table, an empty line and the verdict");
+    assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
+    let sweep = json(&out);
+    for (step, theory) in [10.0 / 3.0, 10.0, 10.0].into_iter().enumerate() {
+        about(&sweep["steps"][step]["hashes_per_second"]["value"], theory);
+    }
+    assert_eq!(sweep["verdict"]["bottleneck"], "rng");
+    let sentence = sweep["verdict"]["sentence"].as_str().expect("a sentence");
+    assert!(sentence.starts_with("rng is the bottleneck: busy 9"), "{sentence}");
+    assert_eq!(verdict.trim(), sentence);
+    for name in ["sweep.csv", "report.html", "rng.hlog", "hasher.hlog"] {
+        assert!(out.join(name).metadata().expect(name).len() > 100, "{name} is empty");
+        assert!(stderr(&output).contains(name), "{name} is not told");
+    }
+    let again = sweep_into(&out, &[]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("--force"), "{}", stderr(&again));
+}
+
+fn sweep_into(out: &Path, args: &[&str]) -> Output {
+    let mut all = vec!["--workers", "1", "--measure", "500ms", "--out", out.to_str().expect("UTF-8")];
+    all.extend(args);
+    sweep(&all)
+}
+
+#[test]
+fn more_replicas_of_rng_raise_the_cap() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let output = sweep(&["--workers", "10", "--set", "rng=3", "--measure", "3s", "--json", "--out", out]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON alone on standard output");
+    assert_eq!(printed, json(folder.path()));
+    about(&printed["steps"][0]["hashes_per_second"]["value"], 30.0);
+    assert_eq!(printed["steps"][0]["replicas"]["rng"], 3);
+}
+
+#[test]
+fn a_real_redis_has_what_was_mined() {
+    let redis = RedisServer::start();
+    let folder = TempDir::new().expect("a folder");
+    let output = sweep_into(folder.path(), &["--redis", &redis.url()]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(json(folder.path())["settings"]["ledger"], "redis");
+    let count = Command::new("redis-cli").args(["-p", &redis.port().to_string(), "get", "hashes"]).output();
+    let count = String::from_utf8(count.expect("redis-cli").stdout).expect("UTF-8");
+    assert!(count.trim().parse::<u64>().expect("a number") > 0);
+}
+
+#[test]
+fn an_interrupt_writes_the_steps_that_were_finished() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let mut program = Program::start(LOADGEN, &["sweep", "--workers", "1..9", "--measure", "500ms", "--out", out]);
+    program.wait_for_log("1 worker:");
+    program.signal("INT");
+    assert_eq!(program.wait(), Some(130), "{}", program.log());
+    assert!(program.log().contains("Ended early"), "{}", program.log());
+    let sweep = json(folder.path());
+    assert_eq!(sweep["interrupted"], true);
+    assert!(!sweep["steps"].as_array().expect("steps").is_empty());
+    assert!(folder.path().join("report.html").exists());
+}
+
+#[test]
+fn bad_input_is_one_clear_line_and_leaves_nothing() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("never");
+    let out = out.to_str().expect("UTF-8");
+    let cases: [(&[&str], i32, &str); 9] = [
+        (&["--workers", "5..1"], 2, "1..5"),
+        (&["--workers", "0"], 2, "0 replicas"),
+        (&["--measure", "5"], 2, "`5ms` or `5s`"),
+        (&["--measure", "0"], 2, "500ms"),
+        (&["--platform", "moon"], 2, "embedded"),
+        (&["--set", "rng"], 2, "rng=3"),
+        (&["--set", "redis=2"], 2, "no service `redis`"),
+        (&["--set", "worker=2"], 2, "contradicts"),
+        (&["--redis", "redis://127.0.0.1:1"], 1, "does not answer"),
+    ];
+    for (args, code, told) in cases {
+        let mut all = vec!["--out", out];
+        all.extend(args);
+        let output = sweep(&all);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(told), "{args:?}: {}", stderr(&output));
+        assert!(!Path::new(out).join("sweep.json").exists());
+    }
+    let output = sweep(&["--out", "/proc/nowhere"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("/proc/nowhere"), "{}", stderr(&output));
+}

@@ -1,0 +1,261 @@
+//! Puts load generators to the test where the right answer is known by arithmetic.
+//!
+//! ```text
+//! cargo build --release -p loadgen
+//! cargo run --release -p instrument --example accuracy
+//! ```
+//!
+//! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
+//! ends with code 1 when loadgen misses a percentile by more than 1 % and more than 100 µs. Takes about two minutes; the
+//! machine should have nothing else to do and two processors at least, one of which the server keeps busy.
+
+mod server;
+mod tools;
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use instrument::clock;
+use instrument::schedule::{Arrivals, Schedule, Stage};
+use instrument::tally::histogram;
+use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::ClockId;
+use rustix::time::Timespec;
+
+use server::{Behaviour, Server};
+use tools::{Load, Percentiles, SHARES, Tool};
+
+const SECOND: u64 = 1_000_000_000;
+
+/// A case: what the server does, what is asked of the tool, and whether the tool itself is stopped.
+struct Case {
+    name: &'static str,
+    behaviour: Behaviour,
+    load: Load,
+    /// The tool is stopped from here to there, in nanoseconds from the first request.
+    stopped: Option<(u64, u64)>,
+}
+
+impl Case {
+    /// The response times that are right, in nanoseconds, for requests that are due as scheduled and sent when due.
+    /// Each has one of the times of a bare client added, in an order that has nothing to do with theirs.
+    fn truth(&self, floor: &[u64]) -> Vec<u64> {
+        let arrivals = if self.load.poisson { Arrivals::Poisson } else { Arrivals::Constant };
+        let stages = [Stage::constant(self.load.rate, self.load.seconds)];
+        let due: Vec<u64> = Schedule::new(&stages, arrivals, 1).collect();
+        let origin = due[0];
+        let end = (self.load.seconds * 1e9) as u64;
+        let mut free = 0;
+        let mut times: Vec<u64> = due
+            .iter()
+            .zip(floor.iter().cycle())
+            .map(|(due, floor)| {
+                let sent = match self.stopped {
+                    Some((from, to)) if (from..to).contains(&(due - origin)) => to,
+                    _ => due - origin,
+                };
+                // What is not answered at the end of the run counts with its age.
+                (self.behaviour.departure(sent, &mut free) + origin + floor).min(end) - due
+            })
+            .collect();
+        times.sort_unstable();
+        times
+    }
+
+    /// Runs a tool. What it was stopped for is measured, since a signal comes when it comes.
+    fn measure(&mut self, tool: Tool) -> Option<(Percentiles, f64)> {
+        let server = Server::start(self.behaviour);
+        let child = tool.start(&format!("http://{}/", server.address), self.load).ok()?;
+        if let Some((from, to)) = &mut self.stopped {
+            let pid = Pid::from_child(&child);
+            let first = loop {
+                match server.first.load(Ordering::Relaxed) {
+                    0 => std::thread::park_timeout(Duration::from_millis(1)),
+                    first => break first,
+                }
+            };
+            until(first + *from);
+            kill_process(pid, Signal::STOP).ok()?;
+            let stopped = clock::now() - first;
+            until(first + *to);
+            kill_process(pid, Signal::CONT).ok()?;
+            (*from, *to) = (stopped, clock::now() - first);
+        }
+        tool.percentiles(&child.wait_with_output().ok()?)
+    }
+}
+
+/// What a bare loop of sleep, write and read takes on one blocking socket, at a rate, against a server that answers at
+/// once: from when a request was due, in nanoseconds. No client can see less on this machine, whatever it is.
+fn floor(rate: f64) -> std::io::Result<Vec<u64>> {
+    let server = Server::start(Behaviour::default());
+    let mut stream = TcpStream::connect(server.address)?;
+    stream.set_nodelay(true)?;
+    // The kernel may put off a timer by 50 µs otherwise, which the load generator does not let it do either.
+    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
+    let start = clock::now();
+    let mut buffer = [0; 1024];
+    let mut times = Vec::new();
+    for due in Schedule::new(&[Stage::constant(rate, 1.5)], Arrivals::Constant, 0) {
+        let due = start + due;
+        let at = Timespec { tv_sec: (due / SECOND) as i64, tv_nsec: (due % SECOND) as i64 };
+        rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &at)?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        if stream.read(&mut buffer)? == 0 {
+            break;
+        }
+        times.push(clock::now() - due);
+    }
+    Ok(times)
+}
+
+fn until(at: u64) {
+    while let Some(left) = at.checked_sub(clock::now()) {
+        std::thread::park_timeout(Duration::from_nanos(left));
+    }
+}
+
+fn at(sorted: &[u64], share: f64) -> f64 {
+    let rank = ((share * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len());
+    sorted[rank - 1] as f64 / 1e6
+}
+
+/// The quantile of the response time of an endless M/D/1 queue, for a load and a service time: what the figures of this
+/// one sequence of arrivals lie around.
+fn m_d_1(rho: f64, service_ms: f64, share: f64) -> f64 {
+    // P(W <= t), with t in service times (Erlang 1909). Its terms alternate and cancel, so that it holds for small t only.
+    let exact = |t: f64| {
+        let mut factorial = 1.0;
+        let mut sum = 0.0;
+        for k in 0..=t.floor() as i32 {
+            factorial *= f64::from(k.max(1));
+            let x = rho * (f64::from(k) - t);
+            sum += x.powi(k) / factorial * (-x).exp();
+        }
+        (1.0 - rho) * sum
+    };
+    // Beyond, the tail is exponential: its rate η solves ρ (e^η - 1) = η.
+    let (mut low, mut high) = (1e-6, 10.0_f64);
+    for _ in 0..100 {
+        let eta = (low + high) / 2.0;
+        if rho * eta.exp_m1() < eta { low = eta } else { high = eta }
+    }
+    let (eta, join) = (low, 12.0);
+    let below = |t: f64| if t <= join { exact(t) } else { 1.0 - (1.0 - exact(join)) * (-eta * (t - join)).exp() };
+    let (mut low, mut high) = (0.0, 1000.0);
+    for _ in 0..60 {
+        let middle = (low + high) / 2.0;
+        if below(middle) < share { low = middle } else { high = middle }
+    }
+    service_ms * (1.0 + high)
+}
+
+fn cases() -> Vec<Case> {
+    let load = Load { rate: 500.0, seconds: 10.0, connections: 10, poisson: false };
+    let plain = Behaviour::default();
+    let serial = |name, service, rate, seconds, poisson| Case {
+        name,
+        behaviour: Behaviour { service, stall: None },
+        load: Load { rate, seconds, connections: 2000, poisson },
+        stopped: None,
+    };
+    vec![
+        Case {
+            name: "server stalls 2 s in the middle",
+            behaviour: Behaviour { stall: Some((4 * SECOND, 6 * SECOND)), ..plain },
+            load,
+            stopped: None,
+        },
+        Case {
+            name: "server stalls to the end of the run",
+            behaviour: Behaviour { stall: Some((8 * SECOND, 11 * SECOND)), ..plain },
+            load,
+            stopped: None,
+        },
+        Case { name: "generator stopped for 2 s", behaviour: plain, load, stopped: Some((4 * SECOND, 6 * SECOND)) },
+        serial("service of 1 ms, 800/s (faster than due)", 1_000_000, 800.0, 5.0, false),
+        serial("service of 1 ms, 1500/s (slower than due)", 1_000_000, 1500.0, 3.0, false),
+        serial("M/D/1, service 2 ms, load 0.5", 2_000_000, 250.0, 12.0, true),
+        serial("M/D/1, service 2 ms, load 0.8", 2_000_000, 400.0, 12.0, true),
+        serial("M/D/1, service 2 ms, load 0.95", 2_000_000, 475.0, 12.0, true),
+    ]
+}
+
+fn row(name: &str, who: &str, values: Percentiles, max: f64, verdict: &str) {
+    print!("| {name:<43} | {who:<8} |");
+    for value in values.into_iter().chain([max]) {
+        if value.is_nan() { print!(" {:>9} |", "-") } else { print!(" {value:>9.3} |") }
+    }
+    println!(" {verdict} |");
+}
+
+/// Whether a figure is right within 1 % or 100 µs.
+fn right(measured: f64, truth: f64) -> bool {
+    (measured - truth).abs() <= (0.01 * truth).max(0.1)
+}
+
+fn main() -> ExitCode {
+    println!(
+        "| {:<43} | {:<8} | {:>9} | {:>9} | {:>9} | {:>9} | {:>9} | |",
+        "case (times in ms)", "who", "p50", "p90", "p99", "p99.9", "max"
+    );
+    println!("|{:-<45}|{:-<10}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->10}:|---|", "", "", "", "", "", "", "");
+    let mut all_right = true;
+    for mut case in cases() {
+        let floor = floor(case.load.rate).expect("loopback works");
+        let mut sorted = floor.clone();
+        sorted.sort_unstable();
+        let median = at(&sorted, 0.5);
+        for tool in [Tool::Loadgen, Tool::Wrk, Tool::Wrk2, Tool::Oha] {
+            let fits = tool == Tool::Loadgen || !case.load.poisson && case.load.connections <= 10;
+            if tool.program().is_none() || !fits {
+                continue;
+            }
+            let measured = case.measure(tool);
+            let times = case.truth(&floor);
+            let truth = SHARES.map(|share| at(&times, share));
+            if tool == Tool::Loadgen {
+                row(case.name, "truth", truth, at(&times, 1.0), &format!("floor {median:.3}"));
+                if case.load.poisson {
+                    let rho = case.load.rate * case.behaviour.service as f64 / 1e9;
+                    let theory = SHARES.map(|share| m_d_1(rho, case.behaviour.service as f64 / 1e6, share));
+                    row("", "endless", theory, f64::INFINITY, "");
+                }
+            }
+            let Some((values, max)) = measured else {
+                println!("| {:<43} | {:<8} | no figures |||||failed|", "", tool.name());
+                all_right &= tool != Tool::Loadgen;
+                continue;
+            };
+            let misses = values.iter().zip(truth).filter(|(value, truth)| !value.is_nan() && !right(**value, *truth));
+            let misses = misses.count();
+            all_right &= tool != Tool::Loadgen || misses == 0;
+            let verdict = if misses == 0 { "right".to_owned() } else { format!("{misses} wrong") };
+            row("", tool.name(), values, max, &verdict);
+        }
+    }
+    all_right &= histogram_case();
+    if all_right { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The histogram beside an exact sort of the same samples, over six decades.
+fn histogram_case() -> bool {
+    let mut times = histogram();
+    let mut samples: Vec<u64> = Schedule::new(&[Stage::constant(1e6, 1.0)], Arrivals::Poisson, 3)
+        .scan(0, |last, due| Some(due - std::mem::replace(last, due)))
+        .map(|gap| ((gap as f64 / 1000.0).powi(4) * 1000.0) as u64 + 20_000)
+        .collect();
+    for sample in &samples {
+        times.saturating_record(*sample);
+    }
+    samples.sort_unstable();
+    let exact = SHARES.map(|share| at(&samples, share));
+    let ours = SHARES.map(|share| times.value_at_quantile(share) as f64 / 1e6);
+    let good = ours.iter().zip(exact).all(|(ours, exact)| (ours - exact).abs() <= 0.001 * exact);
+    row("histogram of 1 million samples", "sorted", exact, at(&samples, 1.0), "");
+    row("", "loadgen", ours, times.max() as f64 / 1e6, if good { "right" } else { "wrong" });
+    good
+}

@@ -1,0 +1,214 @@
+//! What becomes of requests: answered, failed, or unfinished at the end.
+
+use std::sync::atomic::Ordering;
+
+use crate::clock;
+use crate::engine::connection::Phase;
+use crate::engine::transport::Received;
+use crate::engine::{Engine, Finish, Piece};
+use crate::failure::Failure;
+use crate::response::Answer;
+use crate::tally::Counts;
+
+/// How long a place rests after its first failed attempt to connect in a closed loop; it doubles with each.
+const FIRST_REST: u64 = 10_000_000;
+
+/// The longest such rest.
+const LONGEST_REST: u64 = 1_000_000_000;
+
+impl Engine<'_> {
+    /// Reads what came for the request of a place. `ends` says that the server has closed or reset the connection, so
+    /// that reading must go on until that shows.
+    #[inline]
+    pub(super) fn readable(&mut self, place: usize, ends: bool) {
+        loop {
+            let connection = &mut self.connections[place];
+            let Some(transport) = &mut connection.transport else {
+                return;
+            };
+            let short = transport.short_read_empties();
+            let outcome = match transport.receive(&mut self.buffer) {
+                Ok(Received::Bytes(count)) => {
+                    let more = ends || !short || count == self.buffer.len();
+                    match connection.parser.feed(&self.buffer[..count]) {
+                        Ok(Some(answer)) => Ok(Some(answer)),
+                        Ok(None) if more => continue,
+                        Ok(None) => return,
+                        Err(_) => Err(Failure::Parse),
+                    }
+                }
+                Ok(Received::Nothing) => return,
+                Ok(Received::End) => match connection.parser.close() {
+                    Ok(Some(answer)) => Ok(Some(answer)),
+                    Ok(None) => Err(self.cut_kind(place, Failure::Closed)),
+                    Err(_) => Err(Failure::Parse),
+                },
+                Err(kind) => Err(self.cut_kind(place, kind)),
+            };
+            return match outcome {
+                Ok(Some(answer)) => self.complete(place, answer, ends),
+                Ok(None) => {}
+                Err(kind) => self.fail(place, kind),
+            };
+        }
+    }
+
+    /// A kept connection that ends before the first byte of an answer was closed while the request was on its way.
+    pub(super) fn cut_kind(&self, place: usize, kind: Failure) -> Failure {
+        let connection = &self.connections[place];
+        let stale = connection.reused && !connection.parser.started();
+        if stale && matches!(kind, Failure::Closed | Failure::Reset) { Failure::Stale } else { kind }
+    }
+
+    /// An answer is complete, and its connection is free.
+    #[inline]
+    fn complete(&mut self, place: usize, answer: Answer, ends: bool) {
+        let now = clock::now();
+        self.in_flight -= 1;
+        self.last_answer = now;
+        let connection = &mut self.connections[place];
+        let tally = &mut *self.tally;
+        if connection.due >= self.measure_from {
+            tally.counts.done += 1;
+            tally.response.saturating_record(now - connection.due);
+            tally.service.saturating_record(now - connection.written);
+            tally.body_bytes += answer.body;
+            tally.statuses[usize::from(answer.status).min(999)] += 1;
+        } else {
+            tally.warm_up.done += 1;
+        }
+        if now >= self.measure_from && now < self.end {
+            tally.completions += 1;
+        }
+        // An answer that comes before its request was written whole leaves the connection in the middle of one.
+        let whole = connection.phase == Phase::Reading;
+        let reusable = answer.reusable && whole && !ends && self.shared.config.request.keep_alive;
+        if reusable {
+            connection.phase = Phase::Idle;
+            connection.reused = true;
+        } else if let Some(transport) = connection.vacate() {
+            self.leave(transport, now);
+        }
+        self.connections[place].free_since = self.awake.could_see();
+        // The next request is written after all answers of this wake-up are read, see `dispatch`.
+        let free = if reusable { &mut self.idle } else { &mut self.vacant };
+        free.push(place as u32);
+    }
+
+    /// The request of a place has failed, and its connection is given up.
+    pub(super) fn fail(&mut self, place: usize, kind: Failure) {
+        let now = clock::now();
+        self.in_flight -= 1;
+        let connection = &mut self.connections[place];
+        let measured = connection.due >= self.measure_from;
+        let counts = if measured { &mut self.tally.counts } else { &mut self.tally.warm_up };
+        counts.failed[kind as usize] += 1;
+        if measured && kind == Failure::Timeout {
+            self.tally.response.saturating_record(now - connection.due);
+            if connection.written > 0 {
+                self.tally.service.saturating_record(now - connection.written);
+            }
+        }
+        let unconnected = matches!(connection.phase, Phase::Resolving | Phase::Connecting | Phase::Handshaking);
+        let was_handshake = connection.phase == Phase::Handshaking;
+        connection.vacate();
+        connection.free_since = self.awake.could_see();
+        if was_handshake && kind == Failure::Tls && self.last_answer == self.shared.start {
+            // Whoever fails the first handshake fails all: a certificate that is not trusted, or no TLS at all.
+            self.shared.reached.store(false, Ordering::Relaxed);
+            self.unreachable(kind, None);
+        }
+        if unconnected && !self.open_loop {
+            // A closed loop would try again at once, as fast as the processor can.
+            let connection = &mut self.connections[place];
+            let rest = FIRST_REST.saturating_mul(1 << connection.misses.min(10)).min(LONGEST_REST);
+            connection.misses += 1;
+            self.resting.push((now + rest, place as u32));
+        } else {
+            self.vacant.push(place as u32);
+        }
+    }
+
+    /// A free connection was closed by the server, or sent something unasked.
+    pub(super) fn idle_event(&mut self, place: usize) {
+        let Some(transport) = &mut self.connections[place].transport else {
+            return;
+        };
+        if transport.receive(&mut self.buffer) == Ok(Received::Nothing) {
+            return;
+        }
+        self.connections[place].vacate();
+        self.idle.retain(|&idle| idle as usize != place);
+        self.vacant.push(place as u32);
+    }
+
+    /// What is looked at from time to time: intervals, time-outs, rests, sockets that linger.
+    pub(super) fn tick(&mut self, now: u64) {
+        if now >= self.measure_from {
+            let piece = (now - self.measure_from) / self.interval;
+            if piece > self.piece && now < self.end {
+                self.hand_over();
+                self.piece = piece;
+            }
+        }
+        let timeout = clock::nanos(self.shared.config.timeout);
+        for place in 0..self.connections.len() {
+            let connection = &self.connections[place];
+            if connection.busy() && now.saturating_sub(connection.begun) >= timeout {
+                self.fail(place, Failure::Timeout);
+            }
+        }
+        if !self.resting.is_empty() {
+            let vacant = &mut self.vacant;
+            self.resting.retain(|&(until, place)| {
+                let rests = until > now;
+                if !rests {
+                    vacant.push(place);
+                }
+                rests
+            });
+        }
+        if !self.leaving.is_empty() {
+            self.leaving.retain(|(until, _)| *until > now);
+        }
+    }
+
+    /// Gives what was counted so far to whoever collects it.
+    fn hand_over(&mut self) {
+        let tally = std::mem::take(&mut self.tally);
+        // Nobody listens any more only when the run has failed; then nothing is lost.
+        let _ = self.pieces.send(Piece { index: self.piece, tally });
+    }
+
+    /// Accounts for what has no outcome at the end.
+    pub(super) fn finish(mut self, now: u64, done: bool) -> Finish {
+        let cut = if now < self.end && !done { now } else { self.end };
+        for connection in self.connections.iter().filter(|connection| connection.busy()) {
+            let measured = connection.due >= self.measure_from;
+            let counts: &mut Counts = if measured { &mut self.tally.counts } else { &mut self.tally.warm_up };
+            counts.unfinished += 1;
+            if measured {
+                self.tally.response.saturating_record(now - connection.due);
+                if connection.written > 0 {
+                    self.tally.service.saturating_record(now - connection.written);
+                }
+            }
+        }
+        self.source.stop(cut);
+        if self.open_loop {
+            while let Some(due) = self.source.take(now) {
+                let measured = due >= self.measure_from;
+                let counts = if measured { &mut self.tally.counts } else { &mut self.tally.warm_up };
+                counts.due += 1;
+                counts.unfinished += 1;
+                if measured {
+                    self.tally.unsent += 1;
+                    self.tally.waited += 1;
+                    self.tally.response.saturating_record(now - due);
+                }
+            }
+        }
+        self.hand_over();
+        Finish { at: now, complete: done, last_answer: self.last_answer, cpu: clock::thread_cpu(), awake: self.awake }
+    }
+}

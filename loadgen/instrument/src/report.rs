@@ -1,0 +1,190 @@
+//! What a run found, and whether the generator itself was the limit.
+
+use std::time::{Duration, SystemTime};
+
+use crate::engine::{Finish, Pause};
+use crate::failure::Failure;
+use crate::tally::Tally;
+use crate::timeline::{Timeline, quantile};
+
+/// Why there is nothing to report.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The configuration is contradictory.
+    #[error(transparent)]
+    Config(#[from] crate::config::BadConfig),
+    /// The request cannot be written.
+    #[error(transparent)]
+    Request(#[from] crate::request::BadRequest),
+    /// TLS cannot be set up.
+    #[error("{0}")]
+    Tls(String),
+    /// The name has no address.
+    #[error("cannot resolve `{host}`: {reason}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// What the resolver said.
+        reason: String,
+    },
+    /// The first connection failed, so that there is nothing to measure.
+    #[error("cannot connect to {target}: {reason}")]
+    Unreachable {
+        /// The URL.
+        target: String,
+        /// The kind of failure.
+        kind: Failure,
+        /// What the system said.
+        reason: String,
+    },
+    /// The system refused something that the generator needs.
+    #[error("the system refused what the load generator needs: {0}")]
+    System(String),
+}
+
+/// What a run found.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// When the measuring began.
+    pub started: SystemTime,
+    /// How long was measured: from the begin to the end that was asked for, or to the last answer where a number of
+    /// requests was asked for, or to the interruption.
+    pub elapsed: Duration,
+    /// Whether the run was ended from outside.
+    pub interrupted: bool,
+    /// Whether requests were due by a schedule.
+    pub open_loop: bool,
+    /// Everything counted.
+    pub total: Tally,
+    /// The same over time.
+    pub timeline: Timeline,
+    /// Length of one interval of the timeline.
+    pub interval: Duration,
+    /// How the generator itself did.
+    pub generator: Generator,
+}
+
+/// How the generator itself did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generator {
+    /// Threads that sent.
+    pub threads: usize,
+    /// Processor time that they used.
+    pub cpu: Duration,
+    /// The share of their time that they were not asleep waiting for something to happen, from 0 to 1.
+    pub busy: f64,
+    /// Time in which requests were due and had no free connection, over all threads.
+    pub backlog: Duration,
+    /// The part of that time that the threads were asleep, waiting for the server.
+    pub backlog_asleep: Duration,
+    /// Time in which the threads stood still though they had to do, in pauses of 50 ms and more.
+    pub paused: Duration,
+    /// Number of such pauses.
+    pub pauses: u64,
+    /// The longest such pause, from the begin of the measuring; negative in the warm-up.
+    pub longest_pause: Option<(f64, f64)>,
+    /// Why the figures are the generator's rather than the server's; empty where they are the server's.
+    pub limits: Vec<String>,
+}
+
+/// A slip below this is no limit, whatever the response times are.
+const SMALL_SLIP: u64 = 1_000_000;
+
+/// A slip is a limit where it is more than this share of the response time at the same percentile.
+const LARGE_SHARE: f64 = 0.1;
+
+/// A thread that is awake for more than this share of the time has no time left.
+const SATURATED: f64 = 0.98;
+
+impl Generator {
+    /// Sums up the threads.
+    pub(crate) fn of(finishes: &[Finish], measure_from: u64) -> Self {
+        let sum = |value: fn(&Finish) -> u64| Duration::from_nanos(finishes.iter().map(value).sum());
+        let busy =
+            finishes.iter().map(|finish| finish.awake.busy(finish.at)).sum::<f64>() / finishes.len().max(1) as f64;
+        let longest =
+            finishes.iter().filter_map(|finish| finish.awake.longest).max_by_key(|pause| pause.to - pause.from);
+        let seconds = |at: u64| (at as f64 - measure_from as f64) / 1e9;
+        Generator {
+            threads: finishes.len(),
+            cpu: sum(|finish| finish.cpu),
+            busy,
+            backlog: sum(|finish| finish.awake.backlog),
+            backlog_asleep: sum(|finish| finish.awake.backlog_asleep),
+            paused: sum(|finish| finish.awake.paused),
+            pauses: finishes.iter().map(|finish| finish.awake.pauses).sum(),
+            longest_pause: longest.map(|Pause { from, to }| (seconds(from), seconds(to))),
+            limits: Vec::new(),
+        }
+    }
+
+    /// Finds out whether the generator was the limit. It was, where one of these holds:
+    /// - open loop: at p99 it was late by more than 1 ms and by more than a tenth of the response time;
+    /// - open loop: requests waited for a free connection in more than 1 % of the time, and in that time its threads
+    ///   were awake for more than 98 %: the answers were there, and it did not get to them;
+    /// - closed loop: its threads were awake for more than 98 % of the whole time;
+    /// - it stood still, stopped or without a processor, for more than 1 % of the whole time.
+    pub(crate) fn judge(&mut self, total: &Tally, open_loop: bool, elapsed: Duration) {
+        let threads_time = elapsed.as_secs_f64() * self.threads as f64;
+        let (slip, response) = (quantile(&total.slip, 0.99), quantile(&total.response, 0.99));
+        if let (true, Some(slip), Some(response)) = (open_loop, slip, response)
+            && slip > SMALL_SLIP
+            && slip as f64 > LARGE_SHARE * response as f64
+        {
+            self.limits.push(format!(
+                "1 % of the requests were acted on {:.1} ms late or more, which is {:.0} % of the p99 response time",
+                slip as f64 / 1e6,
+                100.0 * slip as f64 / response.max(1) as f64,
+            ));
+        }
+        let backlog = self.backlog.as_secs_f64();
+        let backlog_awake = 1.0 - self.backlog_asleep.as_secs_f64() / backlog.max(1e-9);
+        if open_loop && backlog > 0.01 * threads_time && backlog_awake > SATURATED {
+            self.limits.push(format!(
+                "requests waited for a connection while its threads were {:.0} % busy: the rate is more than they can send",
+                100.0 * backlog_awake,
+            ));
+        }
+        if !open_loop && self.busy > SATURATED && elapsed > Duration::from_millis(100) {
+            self.limits.push(format!(
+                "its threads were {:.1} % busy: the rate is what they could send, and the server may be able to do more",
+                100.0 * self.busy,
+            ));
+        }
+        if self.paused.as_secs_f64() > 0.01 * threads_time
+            && let Some((from, to)) = self.longest_pause
+        {
+            self.limits.push(format!(
+                "it stood still for {:.2} s at {from:.2} s: it was stopped, or got no processor",
+                to - from,
+            ));
+        }
+    }
+}
+
+impl Report {
+    /// Complete answers per second, within the measured time.
+    pub fn rate(&self) -> f64 {
+        self.total.completions as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Requests per second that were due.
+    pub fn due_rate(&self) -> f64 {
+        self.total.counts.due as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// Requests that failed or were answered with a status of 400 or more.
+    pub fn errors(&self) -> u64 {
+        self.total.counts.failures() + self.total.error_statuses()
+    }
+
+    /// The share of the due requests that these are, from 0 to 1.
+    pub fn error_share(&self) -> f64 {
+        self.errors() as f64 / self.total.counts.due.max(1) as f64
+    }
+
+    /// Whether the figures are the generator's rather than the server's.
+    pub fn generator_was_the_limit(&self) -> bool {
+        !self.generator.limits.is_empty()
+    }
+}

@@ -1,0 +1,127 @@
+//! What was counted: requests by outcome, and three histograms of times.
+
+use hdrhistogram::Histogram;
+
+use crate::failure::Failure;
+
+/// Longest time that is recorded; longer ones count as this. One hour, in nanoseconds.
+pub const LONGEST: u64 = 3_600_000_000_000;
+
+/// Significant decimal digits of a recorded time, so that its error is below one in a thousand.
+pub const DIGITS: u8 = 3;
+
+/// A histogram of times in nanoseconds. Its size is fixed, about 280 KB, whatever is recorded.
+pub fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST, DIGITS).expect("the bounds are constants that the histogram accepts")
+}
+
+/// Requests by outcome. `due = done + failed + unfinished` holds at the end of a run, exactly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests that became due.
+    pub due: u64,
+    /// Requests that got a complete answer, whatever its status.
+    pub done: u64,
+    /// Requests that failed, by kind, in the order of [`Failure::ALL`].
+    pub failed: [u64; Failure::COUNT],
+    /// Requests without an outcome when the run ended: under way, or never sent.
+    pub unfinished: u64,
+}
+
+impl Counts {
+    /// Requests that failed, of any kind.
+    pub fn failures(&self) -> u64 {
+        self.failed.iter().sum()
+    }
+
+    /// Whether every request that became due has exactly one outcome.
+    pub fn balances(&self) -> bool {
+        self.due == self.done + self.failures() + self.unfinished
+    }
+
+    fn add(&mut self, other: &Counts) {
+        self.due += other.due;
+        self.done += other.done;
+        self.unfinished += other.unfinished;
+        for (mine, theirs) in self.failed.iter_mut().zip(other.failed) {
+            *mine += theirs;
+        }
+    }
+}
+
+/// Everything counted in a piece of time, by one thread or by all.
+#[derive(Debug, Clone)]
+pub struct Tally {
+    /// Requests that were due in the measured time.
+    pub counts: Counts,
+    /// Requests that were due in the warm-up, kept apart.
+    pub warm_up: Counts,
+    /// Complete answers that came within the measured time, whenever their requests were due.
+    pub completions: u64,
+    /// Measured requests that found no free connection when they were due.
+    pub waited: u64,
+    /// Requests never sent, among the unfinished.
+    pub unsent: u64,
+    /// Answers by status code.
+    pub statuses: Box<[u64; 1000]>,
+    /// Bytes of content in the answers.
+    pub body_bytes: u64,
+    /// Connections opened.
+    pub connections: u64,
+    /// From when a request was due until its answer was complete. Holds the answered requests, and at least the age of
+    /// those that timed out or were unfinished.
+    pub response: Histogram<u64>,
+    /// From when a request was written until its answer was complete; the same requests, where they were written.
+    pub service: Histogram<u64>,
+    /// How late the generator itself was: from when a request was due and had a connection until it was acted on.
+    pub slip: Histogram<u64>,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            counts: Counts::default(),
+            warm_up: Counts::default(),
+            completions: 0,
+            waited: 0,
+            unsent: 0,
+            statuses: Box::new([0; 1000]),
+            body_bytes: 0,
+            connections: 0,
+            response: histogram(),
+            service: histogram(),
+            slip: histogram(),
+        }
+    }
+}
+
+impl Tally {
+    /// Adds what another one counted.
+    pub fn add(&mut self, other: &Tally) {
+        self.counts.add(&other.counts);
+        self.warm_up.add(&other.warm_up);
+        self.completions += other.completions;
+        self.waited += other.waited;
+        self.unsent += other.unsent;
+        self.body_bytes += other.body_bytes;
+        self.connections += other.connections;
+        for (mine, theirs) in self.statuses.iter_mut().zip(other.statuses.iter()) {
+            *mine += theirs;
+        }
+        for (mine, theirs) in
+            [(&mut self.response, &other.response), (&mut self.service, &other.service), (&mut self.slip, &other.slip)]
+        {
+            mine.add(theirs).expect("all histograms have the same bounds");
+        }
+    }
+
+    /// Statuses that came, with their numbers.
+    pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        self.statuses.iter().enumerate().filter(|(_, count)| **count > 0).map(|(code, count)| (code as u16, *count))
+    }
+
+    /// Answers with a status of 400 or more.
+    pub fn error_statuses(&self) -> u64 {
+        self.statuses[400..].iter().sum()
+    }
+}

@@ -1,0 +1,171 @@
+//! A run over time, in a bounded number of points.
+
+use hdrhistogram::Histogram;
+
+use crate::tally::Tally;
+
+/// Most points that are kept. One more, and each two become one.
+const MOST: usize = 400;
+
+/// A piece of time.
+#[derive(Debug, Clone)]
+pub struct Point {
+    /// Number of the first interval that it covers.
+    pub first: u64,
+    /// How many intervals it covers.
+    pub intervals: u64,
+    /// Requests that became due.
+    pub due: u64,
+    /// Requests that were answered.
+    pub done: u64,
+    /// Requests that failed or were answered with a status of 400 or more.
+    pub failed: u64,
+    /// Response times, as pairs of value and count in order: a histogram of the few values that one interval has.
+    response: Vec<(u64, u32)>,
+    /// The largest slip.
+    pub slip_max: u64,
+}
+
+impl Point {
+    fn of(first: u64, intervals: u64, tally: &Tally) -> Self {
+        let mut response: Vec<(u64, u32)> = Vec::new();
+        for step in tally.response.iter_recorded() {
+            let value = coarse(step.value_iterated_to());
+            let count = u32::try_from(step.count_at_value()).unwrap_or(u32::MAX);
+            push(&mut response, value, count);
+        }
+        Point {
+            first,
+            intervals,
+            due: tally.counts.due,
+            done: tally.counts.done,
+            failed: tally.counts.failures() + tally.error_statuses(),
+            response,
+            slip_max: tally.slip.max(),
+        }
+    }
+
+    fn merge(&mut self, other: &Point) {
+        let last = (other.first + other.intervals).max(self.first + self.intervals);
+        self.first = self.first.min(other.first);
+        self.intervals = last - self.first;
+        self.due += other.due;
+        self.done += other.done;
+        self.failed += other.failed;
+        self.slip_max = self.slip_max.max(other.slip_max);
+        let mut all = std::mem::take(&mut self.response);
+        all.extend_from_slice(&other.response);
+        all.sort_unstable();
+        for (value, count) in all {
+            push(&mut self.response, value, count);
+        }
+    }
+
+    /// The response time that a share of the requests stayed within; nothing where there were none.
+    pub fn quantile(&self, quantile: f64) -> Option<u64> {
+        let total: u64 = self.response.iter().map(|(_, count)| u64::from(*count)).sum();
+        let wanted = ((quantile * total as f64).ceil() as u64).max(1);
+        let mut seen = 0;
+        self.response.iter().find_map(|(value, count)| {
+            seen += u64::from(*count);
+            (seen >= wanted).then_some(*value)
+        })
+    }
+}
+
+/// Two significant digits are enough for a plot, and keep a point small.
+fn coarse(value: u64) -> u64 {
+    let bits = u64::BITS - value.leading_zeros();
+    let drop = bits.saturating_sub(7);
+    value >> drop << drop
+}
+
+fn push(values: &mut Vec<(u64, u32)>, value: u64, count: u32) {
+    match values.last_mut() {
+        Some((last, sum)) if *last == value => *sum = sum.saturating_add(count),
+        _ => values.push((value, count)),
+    }
+}
+
+/// The points of a run, in order.
+#[derive(Debug, Clone, Default)]
+pub struct Timeline {
+    points: Vec<Point>,
+    /// How many intervals each point covers.
+    width: u64,
+}
+
+impl Timeline {
+    /// An empty timeline.
+    pub fn new() -> Self {
+        Timeline { points: Vec::new(), width: 1 }
+    }
+
+    /// Adds what one thread counted in an interval.
+    pub fn add(&mut self, interval: u64, tally: &Tally) {
+        self.insert(Point::of(interval / self.width * self.width, self.width, tally));
+        while self.points.len() > MOST {
+            self.width *= 2;
+            for mut point in std::mem::take(&mut self.points) {
+                point.first = point.first / self.width * self.width;
+                point.intervals = self.width;
+                self.insert(point);
+            }
+        }
+    }
+
+    fn insert(&mut self, point: Point) {
+        match self.points.binary_search_by_key(&point.first, |point| point.first) {
+            Ok(at) => self.points[at].merge(&point),
+            Err(at) => self.points.insert(at, point),
+        }
+    }
+
+    /// The points, in order.
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+}
+
+/// The quantile of a histogram, or nothing where it is empty.
+pub fn quantile(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
+    (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile).min(histogram.max()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(values: &[u64]) -> Tally {
+        let mut tally = Tally::default();
+        for value in values {
+            tally.response.record(*value).unwrap();
+            tally.counts.due += 1;
+            tally.counts.done += 1;
+        }
+        tally
+    }
+
+    #[test]
+    fn what_several_threads_counted_in_an_interval_is_one_point() {
+        let mut timeline = Timeline::new();
+        timeline.add(1, &tally(&[300]));
+        timeline.add(0, &tally(&[100, 200]));
+        timeline.add(0, &tally(&[150]));
+        assert_eq!(timeline.points().len(), 2);
+        assert_eq!(timeline.points()[0].done, 3);
+        assert_eq!(timeline.points()[0].quantile(0.5), Some(coarse(150)));
+        assert_eq!(timeline.points()[0].quantile(1.0), Some(coarse(200)));
+    }
+
+    #[test]
+    fn a_long_run_keeps_few_points_and_loses_no_request() {
+        let mut timeline = Timeline::new();
+        for interval in 0..10_000 {
+            timeline.add(interval, &tally(&[1000 + interval]));
+        }
+        assert!(timeline.points().len() <= MOST);
+        assert_eq!(timeline.points().iter().map(|point| point.done).sum::<u64>(), 10_000);
+        assert!(timeline.points().windows(2).all(|pair| pair[0].first + pair[0].intervals == pair[1].first));
+    }
+}

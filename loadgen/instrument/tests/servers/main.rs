@@ -1,0 +1,6 @@
+//! Runs against servers on loopback that do what a script says.
+
+mod accounting;
+mod robust;
+mod support;
+mod tls;

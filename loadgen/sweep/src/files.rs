@@ -1,0 +1,68 @@
+//! Writing the files of a run: `sweep.json`, `sweep.csv`, an HDR log for each service, and `report.html`.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::file::NAME;
+use crate::result::Sweep;
+use crate::{csv, hdr, report};
+
+/// Makes the folder and sees that it can be written, before minutes are spent on measuring.
+///
+/// # Errors
+/// The folder cannot be made or written, or holds a result already and `replace` is false. One line that says what to do.
+pub fn prepare(folder: &Path, replace: bool) -> Result<(), String> {
+    let shown = folder.display();
+    fs::create_dir_all(folder).map_err(|error| format!("cannot make the folder {shown}: {error}"))?;
+    if folder.join(NAME).exists() && !replace {
+        return Err(format!("{shown} holds a result already: choose another folder with --out, or add --force"));
+    }
+    let trial = folder.join(".sweep-trial");
+    fs::write(&trial, b"trial")
+        .and_then(|()| fs::remove_file(&trial))
+        .map_err(|error| format!("cannot write to the folder {shown}: {error}"))
+}
+
+/// Writes all files; returns their paths, the report first.
+///
+/// # Errors
+/// A file cannot be written: the disk is full, or the folder has gone. One line that names the file.
+pub fn write(sweep: &Sweep, folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let mut json = serde_json::to_vec_pretty(sweep).map_err(|error| error.to_string())?;
+    json.push(b'\n');
+    let mut files = vec![
+        // First what cannot be made again from the others.
+        (NAME.to_owned(), json),
+        ("sweep.csv".to_owned(), csv::csv(sweep).into_bytes()),
+        ("report.html".to_owned(), report::html(sweep).into_bytes()),
+    ];
+    for service in hdr::services(sweep) {
+        let mut log = Vec::new();
+        hdr::write(sweep, &service, &mut log).map_err(|error| error.to_string())?;
+        files.push((format!("{service}.hlog"), log));
+    }
+    let mut paths = Vec::new();
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        replace(&path, &bytes).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        paths.push(path);
+    }
+    paths.swap(0, 2);
+    Ok(paths)
+}
+
+/// Writes a file whole or not at all.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let partial = path.with_extension("partial");
+    let written = fs::File::create(&partial).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    let renamed = written.and_then(|()| fs::rename(&partial, path));
+    if renamed.is_err() {
+        // What is left of it only takes room on a disk that may be full.
+        let _ = fs::remove_file(&partial);
+    }
+    renamed
+}

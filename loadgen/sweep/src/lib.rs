@@ -1,0 +1,19 @@
+//! The scaling experiment: platforms, steps, estimates, verdict, files.
+
+pub mod columns;
+pub mod counts;
+pub mod csv;
+pub mod file;
+pub mod files;
+pub mod format;
+pub mod hdr;
+pub mod laws;
+mod machine;
+pub mod platform;
+pub mod report;
+pub mod result;
+pub mod run;
+pub mod table;
+pub mod theory;
+mod track;
+pub mod verdict;

@@ -1,0 +1,164 @@
+//! What an application that runs in containers can be asked, wherever it runs.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use ledger::Ledger;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
+use tokio::time::timeout;
+
+use super::{Error, Load, Observation};
+
+/// How long one question may take. A look that takes longer is a gap in the time series.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// The longest answer that is read: metrics of a service are a few kilobytes.
+const LONGEST_ANSWER: u64 = 1 << 20;
+
+/// Where the replicas of a service answer, by replica.
+pub(super) type Addresses = BTreeMap<String, SocketAddr>;
+
+/// Where hashes are counted.
+pub(super) enum Counter {
+    /// The ledger itself, in which workers announce themselves.
+    Ledger(Box<Ledger>),
+    /// The page's figures, where Redis cannot be reached: only the sum is known, about once a second.
+    Page(String),
+}
+
+impl Counter {
+    /// Looks at the application once.
+    pub async fn observe(&self, replicas: &BTreeMap<String, Addresses>) -> Result<Observation, Error> {
+        let (counted, loads) = tokio::join!(self.count(), loads(replicas));
+        let (workers, hashes) = counted?;
+        Ok(Observation { at: Instant::now(), workers, hashes, loads, cpu: BTreeMap::new() })
+    }
+
+    async fn count(&self) -> Result<(Vec<ledger::Announcement>, i64), Error> {
+        match self {
+            Counter::Ledger(ledger) => {
+                let asked = async { tokio::try_join!(ledger.workers(), ledger.totals()) };
+                let asked =
+                    timeout(ANSWER_WITHIN, asked).await.map_err(|_| Error("Redis does not answer".to_owned()))?;
+                let (workers, totals) = asked.map_err(|error| Error(format!("Redis does not answer: {error}")))?;
+                Ok((workers, totals.hashes))
+            }
+            Counter::Page(address) => {
+                let body = get(address.as_str(), "/json").await?;
+                let page: serde_json::Value = serde_json::from_str(&body)
+                    .map_err(|error| Error(format!("webui at {address} answers no JSON: {error}")))?;
+                // The public application hands Redis' answer on as a string.
+                let hashes = &page["hashes"];
+                let hashes = hashes.as_i64().or_else(|| hashes.as_str()?.parse().ok());
+                Ok((Vec::new(), hashes.ok_or_else(|| Error(format!("webui at {address} tells no hashes: {body}")))?))
+            }
+        }
+    }
+}
+
+/// What each replica has done; one that does not tell, as those of the public application, is left out.
+async fn loads(replicas: &BTreeMap<String, Addresses>) -> BTreeMap<String, BTreeMap<String, Load>> {
+    let asked = replicas.iter().flat_map(|(service, addresses)| {
+        addresses.iter().map(move |(replica, address)| async move {
+            let load = load(service, &get(address, "/metrics").await.ok()?)?;
+            Some((service.clone(), replica.clone(), load))
+        })
+    });
+    let mut loads: BTreeMap<String, BTreeMap<String, Load>> = BTreeMap::new();
+    for (service, replica, load) in join_all(asked).await.into_iter().flatten() {
+        loads.entry(service).or_default().insert(replica, load);
+    }
+    loads
+}
+
+/// Reads the three figures of a service's slots out of its metrics.
+fn load(service: &str, metrics: &str) -> Option<Load> {
+    let figure = |name: &str| -> Option<f64> {
+        let name = format!("{service}_{name}");
+        let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
+        lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
+    };
+    let seconds = |name: &str| Duration::try_from_secs_f64(figure(name)?).ok();
+    Some(Load {
+        slots: figure("slots")? as u32,
+        busy: seconds("busy_seconds_total")?,
+        waiting: seconds("waiting_seconds_total")?,
+    })
+}
+
+/// The addresses that a name has now, each under its own text.
+pub(super) async fn resolve(name: &str, port: u16) -> Addresses {
+    let found = timeout(ANSWER_WITHIN, lookup_host((name, port))).await;
+    let found = found.ok().and_then(Result::ok).into_iter().flatten();
+    found.map(|address| (address.ip().to_string(), address)).collect()
+}
+
+/// Asks for a page, and returns its body.
+async fn get(address: impl ToSocketAddrs + std::fmt::Debug, path: &str) -> Result<String, Error> {
+    let failed = |cause: &dyn std::fmt::Display| Error(format!("no answer from {address:?}{path}: {cause}"));
+    let ask = async {
+        let mut stream = TcpStream::connect(&address).await?;
+        // Version 1.0: the server closes after the answer, and sends it in one piece.
+        let request = format!("GET {path} HTTP/1.0\r\nHost: loadgen\r\nAccept: */*\r\n\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::new();
+        stream.take(LONGEST_ANSWER).read_to_end(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    };
+    let answer = timeout(ANSWER_WITHIN, ask).await.map_err(|_| failed(&"it takes too long"))?;
+    let answer = answer.map_err(|error| failed(&error))?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(|| failed(&"it is no HTTP"))?;
+    let status = head.lines().next().unwrap_or_default();
+    if status.split(' ').nth(1) != Some("200") {
+        return Err(failed(&status));
+    }
+    Ok(body.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    const METRICS: &str = "# HELP rng_slots Slots.\n# TYPE rng_slots gauge\nrng_slots 1\n\
+        rng_busy_seconds_total 20.5\nrng_waiting_seconds_total 0.25\nrng_requests_total{code=\"200\"} 242\n";
+
+    #[test]
+    fn the_figures_of_the_slots_are_read() {
+        let load = load("rng", METRICS).unwrap();
+        assert_eq!((load.slots, load.busy.as_millis(), load.waiting.as_millis()), (1, 20_500, 250));
+        assert_eq!(super::load("hasher", METRICS), None);
+    }
+
+    /// Answers every request with this.
+    async fn server(answer: &'static str) -> SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut request = [0; 1024];
+                let _ = stream.read(&mut request).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn the_page_s_hashes_are_read_as_a_number_and_as_a_string() {
+        for answer in [
+            "HTTP/1.0 200 OK\r\n\r\n{\"coins\":1,\"hashes\":42,\"now\":1.5}",
+            "HTTP/1.0 200 OK\r\n\r\n{\"coins\":1,\"hashes\":\"42\",\"now\":1.5}",
+        ] {
+            let page = Counter::Page(server(answer).await.to_string());
+            assert_eq!(page.observe(&BTreeMap::new()).await.unwrap().hashes, 42);
+        }
+        let page = Counter::Page(server("HTTP/1.0 500 Broken\r\n\r\n").await.to_string());
+        let error = page.observe(&BTreeMap::new()).await.unwrap_err().to_string();
+        assert!(error.contains("500 Broken"), "{error}");
+    }
+}

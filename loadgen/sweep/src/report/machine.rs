@@ -1,0 +1,60 @@
+//! The machine and the settings.
+
+use charts::Table;
+
+use crate::format::time;
+use crate::result::Sweep;
+
+/// Both as tables.
+pub fn html(sweep: &Sweep) -> String {
+    let machine = &sweep.machine;
+    let mut about = Table::new("Machine", ["machine", "value"]).of_words();
+    let gib = machine.memory_bytes as f64 / f64::from(1 << 30);
+    for (name, value) in [
+        ("host", machine.hostname.clone()),
+        ("system", machine.os.clone()),
+        ("kernel", machine.kernel.clone()),
+        ("processor", machine.cpu.clone()),
+        ("processors used", machine.cpus.to_string()),
+        ("memory", format!("{gib:.1} GiB")),
+        ("engine", machine.engine.clone().unwrap_or_default()),
+        ("nodes", machine.nodes.join(", ")),
+    ] {
+        if !value.is_empty() {
+            about = about.row([name.to_owned(), value]);
+        }
+    }
+    format!("<div class=\"pair\">{}{}</div>", about.html(), settings(sweep))
+}
+
+fn settings(sweep: &Sweep) -> String {
+    let settings = &sweep.settings;
+    let limit = |slots: u32| {
+        if slots == 0 { "no limit".to_owned() } else { slots.to_string() }
+    };
+    let replicas: Vec<String> = settings.replicas.iter().map(u32::to_string).collect();
+    let set: Vec<String> = settings.set.iter().map(|(service, count)| format!("{service}={count}")).collect();
+    let mut table = Table::new("Settings", ["setting", "value"]).of_words();
+    for (name, value) in [
+        ("platform", sweep.platform.clone()),
+        ("swept service", settings.scaled.clone()),
+        ("replicas", replicas.join(", ")),
+        ("other replicas", set.join(", ")),
+        ("think time", time(settings.think_ms)),
+        ("delay of rng", time(settings.rng_delay_ms)),
+        ("requests that rng serves at a time", limit(settings.rng_concurrency)),
+        ("delay of hasher", time(settings.hasher_delay_ms)),
+        ("requests that hasher serves at a time", limit(settings.hasher_concurrency)),
+        ("loops in a worker", settings.loops.to_string()),
+        ("connections", if settings.keep_alive { "kept open" } else { "one for each request" }.to_owned()),
+        ("ledger", settings.ledger.clone()),
+        ("measured for", format!("{} s a step", settings.measure_s)),
+        ("settled for", format!("up to {} s a step", settings.settle_s)),
+        ("repeats", settings.repeats.to_string()),
+    ] {
+        if !value.is_empty() {
+            table = table.row([name.to_owned(), value]);
+        }
+    }
+    table.html()
+}

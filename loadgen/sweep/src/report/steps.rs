@@ -1,0 +1,108 @@
+//! The steps as a table, and where their tasks ran.
+
+use std::collections::BTreeMap;
+
+use charts::{Table, escape};
+
+use super::{many, services};
+use crate::format::{difference, fine_rate, margin, percent, time};
+use crate::result::Sweep;
+
+/// The table of all steps.
+pub fn html(sweep: &Sweep) -> String {
+    let probed = services(sweep, |step| step.probes.keys().collect());
+    let busy = services(sweep, |step| step.utilisation.keys().collect());
+    let mut header: Vec<String> = [
+        many(&sweep.settings).as_str(),
+        "hashes/s",
+        "±\u{a0}95\u{a0}%",
+        "theory",
+        "off by",
+        "random delays",
+        "loop p50",
+    ]
+    .map(str::to_owned)
+    .into();
+    for service in &probed {
+        header.extend(["p50", "p99"].map(|what| format!("{service} {what}")));
+    }
+    header.extend(busy.iter().map(|service| format!("{service} busy")));
+    header.push("CPU cores".to_owned());
+
+    let none = || "–".to_owned();
+    let mut table = Table::new("All steps", header);
+    for step in &sweep.steps {
+        let rate = step.hashes_per_second;
+        let mut fields = vec![
+            format!("{}{}", step.swept(&sweep.settings), if step.steady { "" } else { " *" }),
+            fine_rate(rate.value),
+            margin(rate),
+            step.theory_hashes_per_second.map_or_else(none, fine_rate),
+            step.deviation().map_or_else(none, difference),
+            step.mva_hashes_per_second.map_or_else(none, fine_rate),
+            if step.loop_time.count > 0 { time(step.loop_time.p50_ms) } else { none() },
+        ];
+        for service in &probed {
+            let probe = step.probes.get(*service).filter(|probe| probe.count > 0);
+            fields.push(probe.map_or_else(none, |probe| time(probe.p50_ms)));
+            fields.push(probe.map_or_else(none, |probe| time(probe.p99_ms)));
+        }
+        fields.extend(
+            busy.iter().map(|service| step.utilisation.get(*service).map_or_else(none, |share| percent(*share))),
+        );
+        fields.push(format!("{:.2}", step.cores()));
+        table = table.row(fields);
+    }
+    let mut html = format!(
+        "<p class=\"soft\">“Off by” is how far the measured throughput is from the theory for constant delays; “random delays” is what mean-value \
+         analysis gives for delays of the same mean and random length.</p>{}",
+        table.html()
+    );
+    if sweep.steps.iter().any(|step| !step.steady) {
+        html.push_str("<p class=\"soft\">* The rate was not yet steady when the measuring began.</p>");
+    }
+    html.push_str(&notes(sweep));
+    html
+}
+
+/// What a reader should know about single steps.
+fn notes(sweep: &Sweep) -> String {
+    let mut items = String::new();
+    for step in &sweep.steps {
+        let at = crate::format::replicas(step.swept(&sweep.settings), &sweep.settings.scaled);
+        for note in &step.notes {
+            items.push_str(&format!("<li>{}: {}</li>", escape(&at), escape(note)));
+        }
+        if let Some(seconds) = step.recovered_s {
+            items.push_str(&format!("<li>{}: all replicas ran again after {seconds:.1} s.</li>", escape(&at)));
+        }
+    }
+    if items.is_empty() { items } else { format!("<ul class=\"evidence\">{items}</ul>") }
+}
+
+/// How many tasks of each service each node had.
+pub fn placement(sweep: &Sweep) -> String {
+    let mut nodes: Vec<&String> =
+        sweep.steps.iter().flat_map(|step| step.placement.iter().map(|task| &task.node)).collect();
+    nodes.sort();
+    nodes.dedup();
+    let mut header = vec![many(&sweep.settings)];
+    header.extend(nodes.iter().map(|node| node.to_string()));
+    let mut table = Table::new("Tasks by node", header);
+    for step in sweep.steps.iter().filter(|step| !step.placement.is_empty()) {
+        let mut fields = vec![step.swept(&sweep.settings).to_string()];
+        for node in &nodes {
+            let mut tasks: BTreeMap<&str, u32> = BTreeMap::new();
+            for task in step.placement.iter().filter(|task| task.node == **node) {
+                *tasks.entry(&task.service).or_default() += 1;
+            }
+            let list: Vec<String> = tasks.iter().map(|(service, count)| format!("{service} × {count}")).collect();
+            fields.push(if list.is_empty() { "–".to_owned() } else { list.join(", ") });
+        }
+        table = table.row(fields);
+    }
+    format!(
+        "<p class=\"soft\">How many tasks of each service every node ran while a step was measured.</p>{}",
+        table.of_words().html()
+    )
+}

@@ -1,0 +1,262 @@
+//! What a sweep found: the shape of `sweep.json`, version 1.
+//!
+//! Everything that the report, the table and the verdict say is computed from this and from nothing else, so a
+//! report can be made again from the file alone.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The version of this shape, written as `schema`.
+pub const SCHEMA: u32 = 1;
+
+/// One run of the experiment.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Sweep {
+    /// Version of this shape: 1.
+    pub schema: u32,
+    /// The program that wrote the file, as `loadgen 0.1.0`.
+    pub generator: String,
+    /// When the run began, RFC 3339 in UTC.
+    pub started: String,
+    /// How long the whole run took, in seconds.
+    pub took_s: f64,
+    /// True when ^C ended the run early: the steps are those that were finished.
+    pub interrupted: bool,
+    /// Where the application ran: `embedded`, `compose` or `swarm`.
+    pub platform: String,
+    /// What was asked for.
+    pub settings: Settings,
+    /// Where it was measured.
+    pub machine: Machine,
+    /// One entry for each number of replicas and each repeat, in the order of the run.
+    pub steps: Vec<Step>,
+    /// The whole run, second by second or finer, settling included.
+    pub timeline: Vec<Sample>,
+    /// What limits the system.
+    pub verdict: Verdict,
+    /// The scalability laws fitted to the steps, best first.
+    pub fits: Vec<Fit>,
+    /// The laws that could not be fitted.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// The settings of a run.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Settings {
+    /// The service whose replicas are swept, `worker` unless told otherwise.
+    pub scaled: String,
+    /// The numbers of replicas, in the order measured.
+    pub replicas: Vec<u32>,
+    /// Fixed replicas of the other services.
+    pub set: BTreeMap<String, u32>,
+    /// Delay of rng for each `GET /{n}`, in milliseconds.
+    pub rng_delay_ms: f64,
+    /// Delay of hasher for each `POST /`, in milliseconds.
+    pub hasher_delay_ms: f64,
+    /// The worker's pause in each loop, in milliseconds.
+    pub think_ms: f64,
+    /// Requests that one replica of rng answers at a time; 0 for no limit.
+    pub rng_concurrency: u32,
+    /// Requests that one replica of hasher answers at a time; 0 for no limit.
+    pub hasher_concurrency: u32,
+    /// Loops that one worker runs side by side.
+    pub loops: u32,
+    /// Whether workers keep connections open between requests.
+    pub keep_alive: bool,
+    /// How long each step is measured, in seconds.
+    pub measure_s: f64,
+    /// How long a step may take to become steady, in seconds.
+    pub settle_s: f64,
+    /// How many times each step is measured.
+    pub repeats: u32,
+    /// Where hashes are counted: `memory` or `redis`.
+    pub ledger: String,
+}
+
+/// The machine that measured, and the nodes that ran the application.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Machine {
+    /// Host name.
+    pub hostname: String,
+    /// Operating system, as `Debian GNU/Linux 12 (bookworm)`.
+    pub os: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// Model of the processor.
+    pub cpu: String,
+    /// Processors that the program may use.
+    pub cpus: u32,
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// The Docker engine's version, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// The nodes of the swarm, where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nodes: Vec<String>,
+}
+
+/// A value with its 95 % confidence interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Estimate {
+    /// The best estimate.
+    pub value: f64,
+    /// Lower end of the 95 % confidence interval.
+    pub low: f64,
+    /// Upper end of the 95 % confidence interval.
+    pub high: f64,
+}
+
+/// Where the times of many requests or loops lie, in milliseconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Latency {
+    /// How many were measured.
+    pub count: u64,
+    /// How many failed; they are not in the percentiles.
+    pub failed: u64,
+    /// Arithmetic mean.
+    pub mean_ms: f64,
+    /// Median.
+    pub p50_ms: f64,
+    /// 90th percentile.
+    pub p90_ms: f64,
+    /// 99th percentile.
+    pub p99_ms: f64,
+    /// Largest.
+    pub max_ms: f64,
+}
+
+/// One measured step.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Step {
+    /// Replicas of worker.
+    pub workers: u32,
+    /// Replicas of every service, `worker` among them.
+    pub replicas: BTreeMap<String, u32>,
+    /// Which repeat of this step, from 1.
+    pub repeat: u32,
+    /// When the measuring began, in seconds from the start of the run.
+    pub from_s: f64,
+    /// When the measuring ended, in seconds from the start of the run.
+    pub to_s: f64,
+    /// Time from asking for the replicas until all of them ran, in seconds.
+    pub converged_s: f64,
+    /// Whether the rate was steady before the measuring began.
+    pub steady: bool,
+    /// Measured throughput.
+    pub hashes_per_second: Estimate,
+    /// What the settings give by theory: min(N/(D+Z), m/D), which is exact for the constant delays that the services
+    /// have, and the upper bound for any other. Absent where all delays are zero, so that the processor is the limit.
+    pub theory_hashes_per_second: Option<f64>,
+    /// What random (exponential) delays of the same mean would give, by exact mean-value analysis. Absent where the
+    /// theory is.
+    pub mva_hashes_per_second: Option<f64>,
+    /// Time of a worker's whole loop.
+    pub loop_time: Latency,
+    /// What a probe of a service's `GET /` waited, by service.
+    pub probes: BTreeMap<String, Latency>,
+    /// The same probes as HDR histograms in microseconds: V2 deflate, base64.
+    #[serde(default)]
+    pub probe_histograms: BTreeMap<String, String>,
+    /// Share of time that a service's slots were busy, from 0 to 1, by service.
+    pub utilisation: BTreeMap<String, f64>,
+    /// Mean number of requests that waited for a slot, by service; the experiment's own probes are taken off.
+    pub queue: BTreeMap<String, f64>,
+    /// Processor time used for each second, in cores, by service (`all` where services share one process).
+    pub cpu_cores: BTreeMap<String, f64>,
+    /// Which node had which task; empty where there are no nodes.
+    pub placement: Vec<Placement>,
+    /// Time from losing a task or node until all replicas ran again, in seconds, where that happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovered_s: Option<f64>,
+    /// What a reader should know about this step, one sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+impl Step {
+    /// How many replicas of the swept service this step had.
+    pub fn swept(&self, settings: &Settings) -> u32 {
+        self.replicas.get(&settings.scaled).copied().unwrap_or(self.workers)
+    }
+
+    /// How far the measured throughput is from the theory, as a share of it.
+    pub fn deviation(&self) -> Option<f64> {
+        self.theory_hashes_per_second.map(|theory| self.hashes_per_second.value / theory - 1.0)
+    }
+
+    /// Processor time used by all services together, in cores.
+    pub fn cores(&self) -> f64 {
+        self.cpu_cores.values().sum()
+    }
+}
+
+/// One task on one node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Placement {
+    /// The service it belongs to.
+    pub service: String,
+    /// Its name, as `worker.3`.
+    pub task: String,
+    /// The node it ran on.
+    pub node: String,
+}
+
+/// A moment of the run.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Sample {
+    /// Seconds from the start of the run.
+    pub at_s: f64,
+    /// Replicas of the swept service asked for at this time.
+    pub replicas: u32,
+    /// True while the step is measured, false while it settles.
+    pub measuring: bool,
+    /// Hashes a second over the last sampling interval; absent where it could not be read.
+    pub hashes_per_second: Option<f64>,
+    /// The last probe's time in milliseconds, by service.
+    pub probe_ms: BTreeMap<String, f64>,
+}
+
+/// What limits the system, and how one knows.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    /// The service that is the bottleneck, or `cpu` where the processors are; absent where none was reached.
+    pub bottleneck: Option<String>,
+    /// The finding in one sentence.
+    pub sentence: String,
+    /// The facts that it follows from, one sentence each.
+    pub evidence: Vec<String>,
+}
+
+/// A scalability law fitted to the measured throughput.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+pub struct Fit {
+    /// `linear`, `amdahl`, `usl` or `cap`.
+    pub law: String,
+    /// The formula, as a person would write it.
+    pub formula: String,
+    /// Parameters by name, `lambda`, `sigma`, `kappa` and `cap`, with 95 % intervals by profile likelihood.
+    pub parameters: BTreeMap<String, Estimate>,
+    /// Coefficient of determination about the mean.
+    pub r_squared: f64,
+    /// Root of the mean squared residual, in hashes/s.
+    pub rmse: f64,
+    /// Akaike's information criterion with the small-sample correction; smaller is better.
+    pub aicc: f64,
+    /// True for the law that the report says holds.
+    pub chosen: bool,
+    /// The law's value at each measured step, as pairs of replicas and hashes/s.
+    pub predicted: Vec<(u32, f64)>,
+}
+
+/// A scalability law that could not be fitted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LeftOut {
+    /// `linear`, `amdahl`, `usl` or `cap`.
+    pub law: String,
+    /// Why, in a few words.
+    pub reason: String,
+}

@@ -1,0 +1,113 @@
+use ledger::Announcement;
+
+use super::*;
+
+/// `workers` regular workers with a loop of `loop_s`, looked at every 250 ms for `seconds`.
+fn regular(workers: u32, loop_s: f64, seconds: f64) -> (Track, Instant) {
+    let origin = Instant::now();
+    let mut track = Track::default();
+    let mut at = 0.0;
+    while at <= seconds {
+        let announce = |number: u32| {
+            // Workers are out of step, as real ones are.
+            let phase = loop_s * f64::from(number) / f64::from(workers);
+            let hashes = ((at - phase) / loop_s).floor().max(0.0);
+            Announcement {
+                id: number.to_string(),
+                hashes: hashes as u64,
+                last_hash: if hashes > 0.0 { phase + hashes * loop_s } else { 0.0 },
+                loop_times: vec![((loop_s * 1e6) as u64, hashes as u64)],
+                ..Announcement::default()
+            }
+        };
+        track.push(Observation {
+            at: origin + Duration::from_secs_f64(at),
+            workers: (0..workers).map(announce).collect(),
+            hashes: 0,
+            loads: BTreeMap::new(),
+            cpu: BTreeMap::new(),
+        });
+        at += 0.25;
+    }
+    (track, origin)
+}
+
+fn after(origin: Instant, seconds: f64) -> Instant {
+    origin + Duration::from_secs_f64(seconds)
+}
+
+#[test]
+fn the_rate_of_a_regular_process_is_exact() {
+    for (workers, loop_s) in [(1, 0.3), (3, 0.3), (10, 1.0)] {
+        let (track, origin) = regular(workers, loop_s, 10.0);
+        let estimate = track.estimate(after(origin, 3.1), after(origin, 8.2)).unwrap();
+        let truth = f64::from(workers) / loop_s;
+        assert!((estimate.value / truth - 1.0).abs() < 1e-9, "{workers} workers: {estimate:?} for {truth}");
+        assert!(estimate.low <= truth && truth <= estimate.high);
+    }
+}
+
+#[test]
+fn a_worker_that_begins_in_the_window_counts_from_its_first_hash() {
+    let (track, origin) = regular(1, 0.5, 10.0);
+    assert!((track.rate(after(origin, 0.1), after(origin, 10.0)).unwrap() - 2.0).abs() < 1e-9);
+}
+
+#[test]
+fn a_worker_that_stops_counts_for_nothing() {
+    let (mut track, origin) = regular(1, 0.5, 2.0);
+    let last = track.seen.last().unwrap().clone();
+    for quarter in 1..20 {
+        track.push(Observation { at: last.at + Duration::from_millis(250 * quarter), ..last.clone() });
+    }
+    assert_eq!(track.rate(after(origin, 3.0), after(origin, 6.0)), Some(0.0));
+}
+
+#[test]
+fn batches_that_differ_widen_the_interval() {
+    assert_eq!(half_width(&[10.0, 10.0, 10.0]), 0.0);
+    // Mean 10, standard error 1, and t is 4.303 for two degrees of freedom.
+    let half = half_width(&[10.0 - 3_f64.sqrt(), 10.0, 10.0 + 3_f64.sqrt()]);
+    assert!((half - 4.303).abs() < 1e-3, "{half}");
+}
+
+#[test]
+fn without_announcements_the_ledger_is_counted() {
+    let origin = Instant::now();
+    let mut track = Track::default();
+    for quarter in 0..40_u32 {
+        // Ten hashes arrive together once a second.
+        let hashes = i64::from(quarter / 4) * 10;
+        let at = origin + Duration::from_millis(u64::from(quarter) * 250);
+        track.push(Observation { at, workers: Vec::new(), hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() });
+    }
+    assert!((track.rate(after(origin, 2.0), after(origin, 9.9)).unwrap() - 10.0).abs() < 1e-9);
+}
+
+#[test]
+fn loop_times_are_those_of_the_window() {
+    let (track, origin) = regular(2, 0.5, 10.0);
+    let times = track.loop_times(after(origin, 2.0), after(origin, 6.0));
+    assert_eq!((times.count, times.p50_ms, times.max_ms), (16, 500.0, 500.0));
+}
+
+#[test]
+fn utilisation_is_the_share_of_the_slots() {
+    let origin = Instant::now();
+    let mut track = Track::default();
+    for second in 0..=4_u64 {
+        let busy = |share: f64| Duration::from_secs_f64(second as f64 * share);
+        let load = |share, slots| Load { slots, busy: busy(share), waiting: busy(3.0) };
+        let rng = BTreeMap::from([("rng.1".to_owned(), load(1.0, 1)), ("rng.2".to_owned(), load(0.5, 1))]);
+        let hasher = BTreeMap::from([("hasher.1".to_owned(), load(4.0, 0))]);
+        let loads = BTreeMap::from([("rng".to_owned(), rng), ("hasher".to_owned(), hasher)]);
+        let at = origin + Duration::from_secs(second);
+        let cpu = BTreeMap::from([("all".to_owned(), busy(0.25))]);
+        track.push(Observation { at, workers: Vec::new(), hashes: 0, loads, cpu });
+    }
+    let (from, to) = (after(origin, 1.0), after(origin, 4.0));
+    assert_eq!(track.load("rng", from, to), Some((Some(0.75), 6.0)));
+    assert_eq!(track.load("hasher", from, to), Some((None, 3.0)));
+    assert_eq!(track.load("redis", from, to), None);
+    assert_eq!(track.cores(from, to)["all"], 0.25);
+}

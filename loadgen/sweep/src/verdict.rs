@@ -1,0 +1,317 @@
+//! What limits the system, in one sentence, and the facts that it follows from.
+
+mod evidence;
+
+use std::collections::BTreeMap;
+
+use model::predict::relieve;
+use model::{Limit, Network};
+
+use crate::format::{percent, rate, replicas, times};
+use crate::result::{Fit, Machine, Settings, Step, Verdict};
+use crate::theory;
+
+pub use evidence::{number, symbol};
+
+/// A service that is busy for more than this share of the time is saturated. The rest is what its slot loses between
+/// two requests, and what the ends of the measuring time cut off.
+const SATURATED: f64 = 0.95;
+
+/// Processors that are busy for more than this share leave the services waiting for them.
+const CPU_SATURATED: f64 = 0.85;
+
+/// Throughput that is at least this share of proportional growth counts as proportional.
+const PROPORTIONAL: f64 = 0.95;
+
+/// Measurements this close to the theory confirm it, so that predictions use the settings and not the measured demands.
+const CONFIRMED: f64 = 0.02;
+
+/// Judges the steps of a run.
+pub fn judge(settings: &Settings, machine: &Machine, steps: &[Step], fits: &[Fit]) -> Verdict {
+    let case = Case::of(settings, machine, steps);
+    let finding = find(&case);
+    Verdict {
+        bottleneck: finding.bottleneck,
+        sentence: case.caution(finding.sentence),
+        evidence: evidence::gather(&case, fits),
+    }
+}
+
+/// The run, as the rules look at it.
+struct Case<'a> {
+    settings: &'a Settings,
+    machine: &'a Machine,
+    /// In the order of the swept replicas, repeats together.
+    steps: Vec<&'a Step>,
+}
+
+struct Finding {
+    bottleneck: Option<String>,
+    sentence: String,
+}
+
+impl Finding {
+    fn of(bottleneck: &str, sentence: String) -> Self {
+        Self { bottleneck: Some(bottleneck.to_owned()), sentence }
+    }
+
+    fn none(sentence: impl Into<String>) -> Self {
+        Self { bottleneck: None, sentence: sentence.into() }
+    }
+}
+
+impl<'a> Case<'a> {
+    fn of(settings: &'a Settings, machine: &'a Machine, steps: &'a [Step]) -> Self {
+        let mut steps: Vec<&Step> = steps.iter().collect();
+        steps.sort_by_key(|step| step.swept(settings));
+        Self { settings, machine, steps }
+    }
+
+    fn swept(&self, step: &Step) -> u32 {
+        step.swept(self.settings)
+    }
+
+    /// The steps with the most replicas: one, or its repeats.
+    fn top(&self) -> impl Iterator<Item = &&'a Step> {
+        let most = self.steps.last().map(|step| self.swept(step));
+        self.steps.iter().filter(move |step| Some(self.swept(step)) == most)
+    }
+
+    /// The different numbers of replicas.
+    fn places(&self) -> Vec<u32> {
+        let mut places: Vec<u32> = self.steps.iter().map(|step| self.swept(step)).collect();
+        places.dedup();
+        places
+    }
+
+    /// Mean throughput of the steps with so many replicas.
+    fn rate_at(&self, place: u32) -> f64 {
+        mean(self.steps.iter().filter(|step| self.swept(step) == place).map(|step| step.hashes_per_second.value))
+    }
+
+    /// The service that is busiest at a number of replicas, with the share of time, if any has a limit.
+    fn busiest_at(&self, place: u32) -> Option<(String, f64)> {
+        let mut shares: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for step in self.steps.iter().filter(|step| self.swept(step) == place) {
+            for (service, share) in &step.utilisation {
+                shares.entry(service).or_default().push(*share);
+            }
+        }
+        shares
+            .into_iter()
+            .map(|(service, shares)| (service.to_owned(), mean(shares)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The share of the processors that were busy at a number of replicas.
+    fn cpu_at(&self, place: u32) -> Option<f64> {
+        let cores = mean(self.steps.iter().filter(|step| self.swept(step) == place).map(|step| step.cores()));
+        // Services on the nodes of a swarm do not share this machine's processors.
+        (self.machine.cpus > 0 && self.machine.nodes.len() < 2).then(|| cores / f64::from(self.machine.cpus))
+    }
+
+    /// The network that predictions use: as set where the measurements confirm the theory, otherwise as measured.
+    fn network(&self) -> Option<Network> {
+        let top = self.steps.last()?;
+        let confirmed = self.top().all(|step| step.deviation().is_some_and(|share| share.abs() <= CONFIRMED));
+        if confirmed {
+            theory::network(self.settings, &top.replicas).ok()
+        } else {
+            let steps: Vec<Step> = self.steps.iter().map(|step| (*step).clone()).collect();
+            theory::measured(self.settings, &steps)
+        }
+    }
+
+    /// Adds what makes the finding less sure.
+    fn caution(&self, sentence: String) -> String {
+        let unsteady: Vec<u32> = self.steps.iter().filter(|step| !step.steady).map(|step| self.swept(step)).collect();
+        // Waverers in the minority are named in the evidence; a majority puts the sentence itself in doubt.
+        if unsteady.len() * 2 > self.steps.len() {
+            format!(
+                "{sentence} The rate was not steady in {} of {} steps, so take this as a first guess.",
+                unsteady.len(),
+                self.steps.len()
+            )
+        } else {
+            sentence
+        }
+    }
+}
+
+fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (count, sum) = values.into_iter().fold((0_u32, 0.0), |(count, sum), value| (count + 1, sum + value));
+    if count == 0 { f64::NAN } else { sum / f64::from(count) }
+}
+
+/// The rules, the first that applies.
+fn find(case: &Case) -> Finding {
+    let places = case.places();
+    let (Some(&first), Some(&last)) = (places.first(), places.last()) else {
+        return Finding::none("No step was finished, so nothing can be said about the system.");
+    };
+    let (low, high) = (case.rate_at(first), case.rate_at(last));
+    if high <= 0.0 {
+        return Finding::none(format!("Nothing was hashed with {}: the application did not work.", plural(case, last)));
+    }
+    let busiest = case.busiest_at(last);
+    let saturated = busiest.as_ref().filter(|(_, share)| *share >= SATURATED);
+    let proportional = low > 0.0 && high / low >= PROPORTIONAL * f64::from(last) / f64::from(first);
+
+    if let Some(share) = case.cpu_at(last).filter(|share| *share >= CPU_SATURATED)
+        && (saturated.is_none() || !proportional)
+    {
+        return cpu(case, last, high, share);
+    }
+    if let Some((service, share)) = saturated {
+        return station(case, service, *share, &places, high);
+    }
+    if places.len() == 1 {
+        return single(case, last, high, busiest);
+    }
+    if proportional {
+        return linear(case, first, last, (low, high), busiest);
+    }
+    bent(case, last, high, &places, busiest)
+}
+
+/// `10 workers`, `3 replicas of rng`: so many of what is swept.
+fn plural(case: &Case, place: u32) -> String {
+    replicas(place, &case.settings.scaled)
+}
+
+fn cpu(case: &Case, last: u32, high: f64, share: f64) -> Finding {
+    let cpus = case.machine.cpus;
+    let of = if cpus == 1 { "the one processor is".to_owned() } else { format!("the {cpus} processors are") };
+    Finding::of(
+        "cpu",
+        format!(
+            "The machine is the bottleneck: {of} busy {} at {}, which limits the system to {} hashes/s; \
+             more replicas of any service bring nothing here.",
+            percent(share.min(1.0)),
+            plural(case, last),
+            rate(high)
+        ),
+    )
+}
+
+fn station(case: &Case, service: &str, share: f64, places: &[u32], high: f64) -> Finding {
+    let saturated_at =
+        |place: u32| case.busiest_at(place).filter(|(_, share)| *share >= SATURATED).map(|(name, _)| name);
+    // From the last place back, as long as the same service is saturated.
+    let since =
+        places.iter().rev().copied().take_while(|&place| saturated_at(place).as_deref() == Some(service)).last();
+    let since = since.unwrap_or(places[places.len() - 1]);
+    let mut before =
+        places.iter().copied().filter(|&place| place < since).filter_map(|place| Some((place, saturated_at(place)?)));
+    let before = before.next_back();
+    let advice = advise(case, service);
+    let busy = percent(share.min(1.0));
+    let sentence = match before {
+        Some((_, earlier)) => format!(
+            "The bottleneck moves from {earlier} to {service} at {}: {service} is busy {busy} and caps the system at {} hashes/s{advice}.",
+            plural(case, since),
+            rate(high)
+        ),
+        None if places.len() == 1 => format!(
+            "{service} is the bottleneck: busy {busy} with {}, it caps the system at {} hashes/s{advice}.",
+            plural(case, since),
+            rate(high)
+        ),
+        None => format!(
+            "{service} is the bottleneck: busy {busy}, it caps the system at {} hashes/s from {} on{advice}.",
+            rate(high),
+            plural(case, since)
+        ),
+    };
+    Finding::of(service, sentence)
+}
+
+/// What more replicas of the bottleneck bring: the most that all stay busy, which is where each of them still pays.
+fn advise(case: &Case, service: &str) -> String {
+    let Some(network) = case.network() else {
+        return String::new();
+    };
+    let Some(top) = case.steps.last() else {
+        return String::new();
+    };
+    let jobs = theory::jobs(case.settings, &top.replicas);
+    let Ok(Some(relief)) = relieve(&network, jobs) else {
+        return String::new();
+    };
+    if relief.station != service {
+        return String::new();
+    }
+    let now = network.station(service).map_or(1, |station| station.replicas);
+    let full = (relief.replicas - 1).max(now + 1);
+    let Ok(with) = network.with_replicas(service, full) else {
+        return String::new();
+    };
+    format!("; with {} expect {}", replicas(full, service), rate(model::constant::throughput(&with, jobs)))
+}
+
+fn single(case: &Case, place: u32, high: f64, busiest: Option<(String, f64)>) -> Finding {
+    let busy = match busiest {
+        Some((service, share)) => format!(" and {service} is busy {}", percent(share)),
+        None => String::new(),
+    };
+    Finding::none(format!(
+        "With {} the system does {} hashes/s{busy}; one step cannot show where its limit is, so measure with more.",
+        plural(case, place),
+        rate(high)
+    ))
+}
+
+fn linear(case: &Case, first: u32, last: u32, (low, high): (f64, f64), busiest: Option<(String, f64)>) -> Finding {
+    let next = match (&busiest, case.network()) {
+        (_, Some(network)) if case.settings.scaled == "worker" && network.knee().is_finite() => {
+            let station = network.bottleneck().map_or("", |station| station.name.as_str()).to_owned();
+            // The number of workers at which the knee lies, when each runs several loops.
+            let workers = (network.knee() / f64::from(case.settings.loops.max(1)) - 1e-9).ceil();
+            format!("; expect {station} to be the limit from {workers:.0} workers on")
+        }
+        (Some((service, share)), _) => format!("; {service} is the busiest with {}", percent(*share)),
+        (None, _) => String::new(),
+    };
+    Finding::none(format!(
+        "No bottleneck was reached: {} do {} hashes/s, {} times as much as {}{next}.",
+        plural(case, last),
+        rate(high),
+        times(high / low),
+        plural(case, first)
+    ))
+}
+
+/// Throughput stays behind, and no service is busy all the time.
+fn bent(case: &Case, last: u32, high: f64, places: &[u32], busiest: Option<(String, f64)>) -> Finding {
+    let top = case.steps[case.steps.len() - 1];
+    let expected = theory::network(case.settings, &top.replicas).ok();
+    let jobs = theory::jobs(case.settings, &top.replicas);
+    let as_expected = case.top().all(|step| step.deviation().is_some_and(|share| share.abs() <= 0.05));
+    if case.settings.scaled != "worker"
+        && as_expected
+        && expected.as_ref().is_some_and(|network| matches!(network.limit(jobs), Limit::Population))
+    {
+        let full = places.iter().copied().find(|&place| case.rate_at(place) >= 0.98 * high).unwrap_or(last);
+        let workers = replicas(top.workers, "worker");
+        return Finding::of(
+            "worker",
+            format!(
+                "From {} on, the {workers} are the limit: nobody waits, and they can ask for no more than {} hashes/s; more \
+                 replicas of {} bring nothing, more workers do.",
+                plural(case, full),
+                rate(high),
+                case.settings.scaled
+            ),
+        );
+    }
+    let busy = match busiest {
+        Some((service, share)) => format!("the busiest, {service}, is at {}", percent(share)),
+        None => "none of them has a limit".to_owned(),
+    };
+    Finding::none(format!(
+        "Throughput falls behind at {} ({} hashes/s) although no service is busy all the time ({busy}): something that is \
+         not measured here limits the system.",
+        plural(case, last),
+        rate(high)
+    ))
+}

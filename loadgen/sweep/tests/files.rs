@@ -1,0 +1,134 @@
+//! The files of a sweep: JSON and its schema, CSV, the table, HDR logs.
+
+mod made;
+
+use made::{settings, sweep, sweep_with};
+use sweep::result::{Settings, Sweep};
+use sweep::{csv, hdr, table};
+
+const SCHEMA: &str = include_str!("../schema/sweep.schema.json");
+
+#[test]
+fn the_schema_file_is_what_the_types_say() {
+    let derived = serde_json::to_string_pretty(&schemars::schema_for!(Sweep)).expect("serialises");
+    assert!(
+        derived.trim() == SCHEMA.trim(),
+        "schema/sweep.schema.json is out of date. Make it again with:\n  cargo run -p sweep --example schema > loadgen/sweep/schema/sweep.schema.json"
+    );
+}
+
+#[test]
+fn a_sweep_obeys_the_schema() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let mut value = serde_json::to_value(sweep(settings(), 0.01)).expect("serialises");
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    value["steps"][0]["workers"] = "many".into();
+    assert!(!validator.is_valid(&value), "a broken file is noticed");
+}
+
+#[test]
+fn the_example_beside_the_schema_obeys_it() {
+    let example = include_str!("../schema/example.json");
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
+    let value: serde_json::Value = serde_json::from_str(example).expect("the example is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+    let read: Sweep = serde_json::from_str(example).expect("reads");
+    let (fits, _) = sweep::laws::fit(&read.settings, &read.steps);
+    let verdict = sweep::verdict::judge(&read.settings, &read.machine, &read.steps, &fits);
+    assert_eq!(verdict.sentence, read.verdict.sentence, "everything said follows from the file alone");
+}
+
+#[test]
+fn a_file_that_is_no_sweep_is_named_with_its_fault() {
+    let folder = std::env::temp_dir().join(format!("swarmlab-files-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let says = |text: &str| {
+        std::fs::write(folder.join("sweep.json"), text).expect("writes");
+        sweep::file::read(&folder).expect_err("no sweep").to_string()
+    };
+    assert!(says("{\"schema\": 1,").contains("not a whole sweep: EOF"));
+    assert!(says("{\"schema\": 1}").contains("missing field"));
+    assert!(says("{\"schema\": 2}").contains("has schema 2, and this program reads schema 1"));
+    assert!(says("[]").contains("not a sweep: it has no `schema`"));
+    std::fs::remove_dir_all(&folder).expect("removes");
+    assert!(sweep::file::read(&folder).expect_err("gone").to_string().contains("No such file"));
+}
+
+#[test]
+fn a_sweep_survives_its_file() {
+    for settings in [settings(), Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() }] {
+        let written = serde_json::to_string(&sweep(settings, 0.01)).expect("serialises");
+        let read: Sweep = serde_json::from_str(&written).expect("reads back");
+        assert_eq!(serde_json::to_string(&read).expect("serialises"), written);
+    }
+}
+
+#[test]
+fn every_row_of_the_csv_has_every_column() {
+    let mut sweep = sweep(settings(), 0.01);
+    sweep.steps[3].probes.remove("hasher");
+    sweep.steps[4].theory_hashes_per_second = None;
+    let text = csv::csv(&sweep);
+    let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 11);
+    assert!(rows.iter().all(|row| row.len() == rows[0].len()));
+    let column =
+        |name: &str| rows[0].iter().position(|title| *title == name).unwrap_or_else(|| panic!("no column {name}"));
+    assert_eq!(rows[4][column("probe_hasher_p50_ms")], "");
+    assert_eq!(rows[5][column("theory")], "");
+    assert_eq!(rows[3][column("theory")], "10");
+    assert_eq!(rows[10][column("workers")], "10");
+    assert_eq!(rows[10][column("replicas_rng")], "1");
+}
+
+#[test]
+fn the_table_fits_a_terminal() {
+    let sweep = sweep_with(settings(), 0.005, |step| step.steady = step.workers != 4);
+    let text = anstream::adapter::strip_str(&table::table(&sweep)).to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 12);
+    for line in &lines {
+        assert!(line.chars().count() <= table::WIDTH, "{} wide: {line}", line.chars().count());
+        assert_eq!(line.chars().count(), lines[0].chars().count(), "aligned: {line}");
+    }
+    for title in ["workers", "hashes/s", "theory", "p50", "p99", "busy"] {
+        assert!(lines[1].contains(title), "{}", lines[1]);
+    }
+    let services: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(services, ["95", "%", "rng", "rng", "hasher", "hasher", "rng"]);
+    assert!(lines[5].trim_start().starts_with("~4 "), "unsteady steps are marked: {}", lines[5]);
+}
+
+#[test]
+fn hdr_logs_read_back_as_recorded() {
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+    let sweep = sweep(settings(), 0.005);
+    assert_eq!(hdr::services(&sweep), ["hasher", "rng"]);
+    let mut bytes = Vec::new();
+    hdr::write(&sweep, "rng", &mut bytes).expect("writes");
+    let entries: Vec<LogEntry> = IntervalLogIterator::new(&bytes).map(|entry| entry.expect("a sound line")).collect();
+    let intervals: Vec<_> = entries
+        .iter()
+        .filter_map(|entry| match entry {
+            LogEntry::Interval(interval) => Some(interval),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(intervals.len(), 10);
+    assert_eq!(intervals[9].tag().expect("tagged").as_str(), "worker=10");
+    assert_eq!(intervals[9].encoded_histogram(), sweep.steps[9].probe_histograms["rng"]);
+    assert!((intervals[9].max() - sweep.steps[9].probes["rng"].max_ms).abs() < 0.01 * intervals[9].max());
+    assert!(entries.iter().any(|entry| matches!(entry, LogEntry::BaseTime(time) if time.as_secs() == 1_795_223_198)));
+}
+
+#[test]
+fn a_broken_histogram_is_named() {
+    let mut sweep = sweep(settings(), 0.005);
+    sweep.steps[2].probe_histograms.insert("rng".to_owned(), "nonsense".to_owned());
+    let error = hdr::write(&sweep, "rng", &mut Vec::new()).expect_err("broken").to_string();
+    assert!(error.starts_with("the histogram of rng at 3 workers cannot be read"), "{error}");
+}

@@ -1,0 +1,144 @@
+//! The verdict, for every kind of run.
+
+mod made;
+
+use std::collections::BTreeMap;
+
+use made::{settings, sweep, sweep_with};
+use sweep::result::Settings;
+
+#[test]
+fn the_mine_names_rng_and_what_three_of_them_bring() {
+    let sweep = sweep(settings(), 0.003);
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("rng"));
+    assert_eq!(
+        sweep.verdict.sentence,
+        "rng is the bottleneck: busy 99.7 %, it caps the system at 9.98 hashes/s from 3 workers on; with 3 replicas of rng expect 30.0."
+    );
+    let evidence = sweep.verdict.evidence.join("\n");
+    for fact in [
+        "1 worker does 3.33 hashes/s",
+        "10 times the workers, 2.99 times the throughput",
+        "At 10 workers, rng is busy 99.7 % and 7.0 requests wait.",
+        "do not limit the system",
+        "(theory: 750 ms)",
+        "By theory a round takes 300 ms when nobody waits, 3.33 hashes/s for each worker; rng can serve at most 10.0 requests/s, which 3 workers reach.",
+        "from the theory on average",
+        "a hard cap holds, X = min(λN, C), with λ = 3.3",
+        "which rules it out",
+    ] {
+        assert!(evidence.contains(fact), "no {fact:?} in:\n{evidence}");
+    }
+}
+
+#[test]
+fn with_rng_out_of_the_way_a_serial_hasher_is_the_bottleneck() {
+    let set: BTreeMap<String, u32> = [("rng".to_owned(), 5)].into();
+    let sweep = sweep(Settings { hasher_concurrency: 1, set, ..settings() }, 0.002);
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("hasher"));
+    assert!(sweep.verdict.sentence.contains("with 3 replicas of hasher expect 30.0"), "{}", sweep.verdict.sentence);
+}
+
+#[test]
+fn a_line_has_no_bottleneck_but_a_prediction_of_one() {
+    let set: BTreeMap<String, u32> = [("rng".to_owned(), 5)].into();
+    let sweep = sweep(Settings { set, ..settings() }, 0.002);
+    assert_eq!(sweep.verdict.bottleneck, None);
+    let sentence = &sweep.verdict.sentence;
+    assert!(sentence.starts_with("No bottleneck was reached: 10 workers do 33."), "{sentence}");
+    assert!(sentence.contains("expect rng to be the limit from 15 workers on"), "{sentence}");
+}
+
+#[test]
+fn without_delays_the_machine_is_the_bottleneck() {
+    let sweep = sweep(Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() }, 0.01);
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("cpu"));
+    assert!(
+        sweep.verdict.sentence.contains("the 4 processors are busy 92.9 % at 10 workers"),
+        "{}",
+        sweep.verdict.sentence
+    );
+    assert!(sweep.verdict.evidence.iter().any(|fact| fact.contains("All delays are zero")));
+}
+
+#[test]
+fn more_rng_moves_the_limit_to_the_workers() {
+    let sweep = sweep(Settings { scaled: "rng".to_owned(), replicas: (1..=8).collect(), ..settings() }, 0.001);
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("worker"));
+    assert!(
+        sweep.verdict.sentence.starts_with("From 4 replicas of rng on, the 10 workers are the limit"),
+        "{}",
+        sweep.verdict.sentence
+    );
+}
+
+#[test]
+fn more_rng_moves_the_limit_to_a_serial_hasher() {
+    let settings = Settings {
+        scaled: "rng".to_owned(),
+        replicas: (1..=6).collect(),
+        hasher_concurrency: 1,
+        hasher_delay_ms: 40.0,
+        ..settings()
+    };
+    let sweep = sweep(settings, 0.001);
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("hasher"));
+    assert!(
+        sweep.verdict.sentence.contains("moves from rng to hasher at 3 replicas of rng"),
+        "{}",
+        sweep.verdict.sentence
+    );
+}
+
+#[test]
+fn one_step_says_what_it_can() {
+    let few = |replicas| sweep(Settings { replicas, ..settings() }, 0.001).verdict;
+    assert!(few(vec![2]).sentence.contains("one step cannot show"), "{}", few(vec![2]).sentence);
+    assert!(few(vec![10]).sentence.starts_with("rng is the bottleneck: busy 99.7 % with 10 workers"));
+    assert!(few(vec![]).sentence.starts_with("No step was finished"));
+}
+
+#[test]
+fn an_unsteady_run_is_a_first_guess() {
+    let all = sweep_with(settings(), 0.001, |step| step.steady = false);
+    assert!(all.verdict.sentence.ends_with("not steady in 10 of 10 steps, so take this as a first guess."));
+    let one = sweep_with(settings(), 0.001, |step| step.steady = step.workers != 7);
+    assert!(!one.verdict.sentence.contains("steady"));
+    assert!(
+        one.verdict.evidence.iter().any(|fact| fact.contains("at 7 workers, so these figures")),
+        "{:?}",
+        one.verdict.evidence
+    );
+}
+
+#[test]
+fn a_curve_without_a_busy_service_is_not_explained_away() {
+    let sweep = sweep_with(settings(), 0.001, |step| {
+        let n = f64::from(step.workers);
+        step.hashes_per_second.value = 3.0 * n / (1.0 + 0.1 * (n - 1.0));
+        step.utilisation.insert("rng".to_owned(), 0.5);
+    });
+    assert_eq!(sweep.verdict.bottleneck, None);
+    assert!(sweep.verdict.sentence.contains("not measured here"), "{}", sweep.verdict.sentence);
+    assert!(sweep.fits[0].law == "amdahl" && sweep.fits[0].chosen, "{:?}", sweep.fits[0]);
+}
+
+#[test]
+fn nothing_hashed_is_not_a_straight_line() {
+    let sweep = sweep_with(settings(), 0.0, |step| step.hashes_per_second.value = 0.0);
+    assert!(sweep.verdict.sentence.contains("did not work"), "{}", sweep.verdict.sentence);
+    assert!(sweep.fits.is_empty() && sweep.left_out.len() == 4);
+}
+
+#[test]
+fn slower_demands_than_set_lower_the_prediction() {
+    // rng takes 110 ms instead of 100: the whole run is a tenth slower than by theory.
+    let sweep = sweep_with(settings(), 0.0, |step| {
+        let n = f64::from(step.workers);
+        let rate = (n / 0.31).min(1.0 / 0.11);
+        step.hashes_per_second.value = rate;
+        step.loop_time.mean_ms = n / rate * 1000.0;
+        step.utilisation.insert("rng".to_owned(), rate * 0.11);
+    });
+    assert!(sweep.verdict.sentence.contains("with 3 replicas of rng expect 27.3"), "{}", sweep.verdict.sentence);
+}

@@ -1,0 +1,74 @@
+//! SIGTERM and ^C: requests in flight finish, the listener closes at once, and the exit code says how it went.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use acceptance::{Service, program};
+use testbed::{Program, RedisServer, wait_for};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn in_flight(service: &Service) -> TcpStream {
+    let mut stream = TcpStream::connect(&service.address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    stream.write_all(b"GET /32 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    wait_for("the request in service", PATIENCE, || {
+        let busy = service.metric("rng_requests_in_service");
+        if busy > 0.0 { Ok(()) } else { Err(format!("{busy}")) }
+    });
+    stream
+}
+
+#[test]
+fn a_request_in_flight_finishes_and_the_listener_closes_at_once() {
+    for signal in ["TERM", "INT"] {
+        let mut rng = Service::start("rng", &["--delay", "1500ms"]);
+        let mut stream = in_flight(&rng);
+        let idle = TcpStream::connect(&rng.address).expect("an idle connection");
+        rng.program.signal(signal);
+        wait_for("the listener to close", Duration::from_millis(1200), || {
+            TcpStream::connect(&rng.address).map_or(Ok(()), |_| Err("it still takes connections".to_owned()))
+        });
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("an answer and an end");
+        assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"));
+        assert_eq!(rng.program.wait(), Some(0), "{}", rng.program.log());
+        drop(idle);
+    }
+}
+
+#[test]
+fn a_request_that_takes_too_long_is_cut_off_and_told() {
+    let mut rng = Service::start("rng", &["--delay", "60s", "--drain-timeout", "200ms"]);
+    let mut stream = in_flight(&rng);
+    rng.program.signal("TERM");
+    assert_eq!(rng.program.wait(), Some(1));
+    assert!(rng.program.log().contains("longer than the drain timeout"), "{}", rng.program.log());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    assert!(answer.is_empty());
+}
+
+#[test]
+fn a_worker_that_cannot_hand_over_its_hashes_says_how_many() {
+    let mut redis = RedisServer::start();
+    let (rng, hasher) = (Service::start("rng", &["--delay", "0"]), Service::start("hasher", &["--delay", "0"]));
+    let (rng_url, hasher_url, redis_url) = (rng.url(), hasher.url(), redis.url());
+    #[rustfmt::skip]
+    let mut worker = Program::start(program("worker"), &[
+        "--rng-url", &rng_url, "--hasher-url", &hasher_url, "--redis-url", &redis_url,
+        "--think", "1ms", "--flush-interval", "50ms", "--drain-timeout", "500ms",
+    ]);
+    wait_for("some hashes", PATIENCE, || {
+        let done = hasher.metric("hasher_requests_total{code=\"200\"}");
+        if done > 20.0 { Ok(()) } else { Err(format!("{done}")) }
+    });
+    redis.kill();
+    worker.wait_for_log("Redis is away");
+    let asked = Instant::now();
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), Some(1));
+    assert!(asked.elapsed() < PATIENCE);
+    assert!(worker.log().contains("they are not counted"), "{}", worker.log());
+}

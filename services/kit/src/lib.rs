@@ -1,0 +1,16 @@
+//! What every service shares: settings, serving HTTP, metrics, health, logs.
+//!
+//! Nothing here knows a service. A service is a `Config`, a function from it to a [`axum::Router`], and a `main` that
+//! calls [`start::serve_until_signal`].
+
+pub mod clock;
+pub mod health;
+pub mod host;
+pub mod listen;
+pub mod logs;
+pub mod metrics;
+pub mod ops;
+pub mod serve;
+pub mod settings;
+pub mod start;
+pub mod turn;

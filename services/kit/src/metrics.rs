@@ -1,0 +1,106 @@
+//! What `/metrics` shows of every service, in the OpenMetrics text format.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use axum::http::StatusCode;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// The metrics of one service; clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    answers: Answers,
+}
+
+/// Answers by status, and connections that are open.
+#[derive(Debug, Clone)]
+pub struct Answers {
+    by_status: Family<Status, Counter>,
+    /// The counters of statuses seen before, so that an answer costs one atomic addition.
+    seen: Arc<[OnceLock<Counter>; 500]>,
+    /// Connections that are open now.
+    pub connections: Gauge,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Status {
+    code: u16,
+}
+
+impl Metrics {
+    /// Metrics whose names all begin with the service's, as `rng_requests_total`.
+    pub fn new(service: &str) -> Self {
+        let mut registry = Registry::with_prefix(service);
+        let answers = Answers {
+            by_status: Family::default(),
+            seen: Arc::new([const { OnceLock::new() }; 500]),
+            connections: Gauge::default(),
+        };
+        registry.register("requests", "Requests answered, by status", answers.by_status.clone());
+        registry.register("connections", "Connections that are open now", answers.connections.clone());
+        Self { registry: Arc::new(Mutex::new(registry)), answers }
+    }
+
+    /// Lets a service add metrics of its own.
+    pub fn register(&self, add: impl FnOnce(&mut Registry)) {
+        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Answers by status, for the server to count.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Everything, in the OpenMetrics text format.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        // Writing to a string cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+}
+
+impl Answers {
+    /// Counts one answer.
+    pub fn count(&self, status: StatusCode) {
+        let code = status.as_u16();
+        // A status code is 100 to 999; those that a service gives are below 600.
+        match self.seen.get(usize::from(code).wrapping_sub(100)) {
+            Some(cell) => cell.get_or_init(|| self.by_status.get_or_create_owned(&Status { code })).inc(),
+            None => self.by_status.get_or_create(&Status { code }).inc(),
+        };
+    }
+}
+
+/// Bounds of the histograms of time, in seconds: 1, 2 and 5 of every decade from 50 µs to 20 s.
+pub fn duration_buckets() -> impl Iterator<Item = f64> {
+    [50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
+        .into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_counted_by_status() {
+        let metrics = Metrics::new("rng");
+        metrics.answers().count(StatusCode::OK);
+        metrics.answers().count(StatusCode::OK);
+        metrics.answers().count(StatusCode::BAD_REQUEST);
+        metrics.answers().count(StatusCode::from_u16(999).unwrap());
+        let text = metrics.text();
+        for line in [
+            "rng_requests_total{code=\"200\"} 2",
+            "rng_requests_total{code=\"400\"} 1",
+            "rng_requests_total{code=\"999\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! How a person writes a duration or a size: `100ms`, `1.5s`, `64MiB`.
+
+use std::time::Duration;
+
+/// Units of time and their length in nanoseconds, longest name first so that `ms` is not read as `m`.
+const TIME_UNITS: [(&str, f64); 6] = [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9)];
+
+/// Units of size and their length in bytes.
+const SIZE_UNITS: [(&str, u64); 7] = [
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("B", 1),
+];
+
+/// The longest duration that a setting takes: a week. Longer ones are typing errors.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Reads a duration: a number and `ns`, `us`, `ms`, `s` or `m`; `0` needs no unit.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let text = text.trim();
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let (number, unit) = split(text);
+    let factor = TIME_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
+    match (decimal(number), factor) {
+        (Some(value), Some(factor)) => {
+            let nanos = value * factor;
+            if nanos > LONGEST.as_nanos() as f64 {
+                return Err(format!("`{text}` is longer than a week"));
+            }
+            Ok(Duration::from_nanos(nanos.round() as u64))
+        }
+        (Some(_), None) if unit.is_empty() => Err(format!("`{text}` has no unit: write `{text}ms` or `{text}s`")),
+        _ => Err(format!("`{text}` is not a duration: write a number and ns, us, ms, s or m, as in `100ms`")),
+    }
+}
+
+/// Reads a size in bytes: a whole number, alone or with `B`, `kB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn size(text: &str) -> Result<u64, String> {
+    let text = text.trim();
+    let (number, unit) = split(text);
+    let wrong = || format!("`{text}` is not a size: write a whole number and B, KiB, MiB or GiB, as in `64MiB`");
+    let factor = match unit {
+        "" => 1,
+        unit => SIZE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?.1,
+    };
+    let value: u64 = number.parse().map_err(|_| wrong())?;
+    value.checked_mul(factor).ok_or_else(|| format!("`{text}` is more than 16 EiB"))
+}
+
+/// Writes a size as a person would: the largest binary unit that divides it.
+pub fn show_size(bytes: u64) -> String {
+    for (name, factor) in [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
+        if bytes >= factor && bytes.is_multiple_of(factor) {
+            return format!("{} {name}", bytes / factor);
+        }
+    }
+    format!("{bytes} bytes")
+}
+
+fn split(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    (&text[..end], text[end..].trim_start())
+}
+
+fn decimal(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn durations_read_as_written() {
+        assert_eq!(duration("100ms"), Ok(Duration::from_millis(100)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("250us"), Ok(Duration::from_micros(250)));
+        assert_eq!(duration("0"), Ok(Duration::ZERO));
+        assert_eq!(duration(" 10 ms "), Ok(Duration::from_millis(10)));
+    }
+
+    #[test]
+    fn a_bad_duration_says_what_to_write() {
+        assert!(duration("100").unwrap_err().contains("`100ms` or `100s`"));
+        for text in ["", "ms", "-1s", "1h", "1e3s", "1..5s", "nan", "inf", "1.2.3s", "99999m"] {
+            assert!(duration(text).is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn sizes_read_as_written() {
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("10 kB"), Ok(10_000));
+        assert_eq!(size("512"), Ok(512));
+        for text in ["", "MiB", "-1", "1.5MiB", "12mib", "99999999999GiB"] {
+            assert!(size(text).is_err(), "{text} was taken");
+        }
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_unit_that_divides_them() {
+        assert_eq!(show_size(64 << 20), "64 MiB");
+        assert_eq!(show_size(1500), "1500 bytes");
+    }
+
+    proptest! {
+        #[test]
+        fn whole_milliseconds_survive(ms in 0u64..600_000_000) {
+            prop_assert_eq!(duration(&format!("{ms}ms")), Ok(Duration::from_millis(ms)));
+        }
+
+        #[test]
+        fn nothing_panics(text in "\\PC{0,20}") {
+            let _ = duration(&text);
+            let _ = size(&text);
+        }
+    }
+}

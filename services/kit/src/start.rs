@@ -1,0 +1,124 @@
+//! From settings to a running service: runtime, socket, signals, and an exit code.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::logs::{self, LogArgs};
+use crate::metrics::Metrics;
+use crate::serve::{Limits, serve};
+use crate::{health, host, listen};
+
+/// What every program can be asked to do besides its work.
+#[derive(Debug, Clone, clap::Subcommand)]
+pub enum Task {
+    /// Ask the service of this machine whether it is well; exit code 0 if it is
+    Healthcheck {
+        /// Ask whether it is ready to work, not only whether it runs
+        #[arg(long)]
+        ready: bool,
+    },
+}
+
+impl Task {
+    /// Does it, for the service that listens on `listen`.
+    pub fn run(&self, service: &str, listen: SocketAddr) -> ExitCode {
+        let Self::Healthcheck { ready } = self;
+        match health::check(listen, if *ready { "/readyz" } else { "/healthz" }) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(reason) => fail(service, &reason),
+        }
+    }
+}
+
+/// Prints one line on standard error, and returns the exit code for a failure.
+pub fn fail(service: &str, reason: &str) -> ExitCode {
+    anstream::eprintln!("{service}: {reason}");
+    ExitCode::FAILURE
+}
+
+/// Prints one line on standard error, and returns the exit code for wrong usage, as the option parser does.
+pub fn usage(service: &str, reason: &str) -> ExitCode {
+    anstream::eprintln!("{service}: {reason}");
+    ExitCode::from(2)
+}
+
+/// Runs a program on one thread until it is done, with logs and the file limit set up.
+///
+/// One thread is enough for a service whose work is waiting, and keeps it at a few megabytes; more throughput comes from
+/// more replicas, which is what the labs are about.
+pub fn on_one_thread(logs: &LogArgs, program: impl Future<Output = ExitCode>) -> ExitCode {
+    logs::install(logs);
+    host::raise_file_limit();
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(program),
+        Err(error) => fail("runtime", &format!("cannot start: {error}")),
+    }
+}
+
+/// Opens the listening socket of a service.
+///
+/// # Errors
+/// One line that names the settings to change.
+pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
+    listen::bind(listen).map_err(|error| {
+        let setting = format!("--listen, {}_LISTEN", service.to_uppercase());
+        let remedy = match error.kind() {
+            std::io::ErrorKind::AddrInUse => "another program has that port, choose another",
+            std::io::ErrorKind::PermissionDenied => "ports below 1024 need root, choose a higher one",
+            _ => "choose an address of this machine",
+        };
+        format!("cannot listen on {listen}: {error}; {remedy} with {setting}")
+    })
+}
+
+/// Serves until SIGTERM or ^C, then drains; the exit code is 1 where connections had to be cut off.
+pub async fn serve_until_signal(
+    service: &str,
+    listen: SocketAddr,
+    app: Router,
+    metrics: &Metrics,
+    limits: &Limits,
+) -> ExitCode {
+    let listener = match open(service, listen) {
+        Ok(listener) => listener,
+        Err(reason) => return fail(service, &reason),
+    };
+    let stop = match stop_on_signals() {
+        Ok(stop) => stop,
+        Err(error) => return fail(service, &format!("cannot wait for signals: {error}")),
+    };
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "{service} listens");
+    }
+    let cut = serve(listener, app, metrics, limits, stop).await;
+    if cut > 0 {
+        tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
+        return ExitCode::FAILURE;
+    }
+    tracing::info!("stopped");
+    ExitCode::SUCCESS
+}
+
+/// A token that SIGTERM or ^C cancels. A second signal ends the process at once.
+///
+/// # Errors
+/// Those of installing a signal handler.
+pub fn stop_on_signals() -> std::io::Result<CancellationToken> {
+    let mut term = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let stop = CancellationToken::new();
+    let token = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
+        token.cancel();
+        tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
+        std::process::exit(130);
+    });
+    Ok(stop)
+}

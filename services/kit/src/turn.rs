@@ -1,0 +1,301 @@
+//! Turns: a server with so many slots, a queue in front of them, and an account of both.
+//!
+//! The account is two integrals over time: busy slots and waiting requests. Their growth over a window, divided by the
+//! window, is the mean number busy (divided by the slots: the utilisation) and the mean length of the queue, exact for
+//! any window, however seldom one looks.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::{FromRef, FromRequestParts};
+use axum::http::request::Parts;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::duration_buckets;
+
+/// The slots of a service, shared by all its requests.
+#[derive(Debug)]
+pub struct Slots {
+    /// Hands out slots in order of arrival; absent where there is no limit.
+    semaphore: Option<Arc<Semaphore>>,
+    concurrency: u32,
+    account: Mutex<Account>,
+    in_queue: Histogram,
+    in_service: Histogram,
+}
+
+/// What the slots have been doing up to now.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Occupancy {
+    /// Requests that can be served at a time; 0 for no limit.
+    pub concurrency: u32,
+    /// Requests being served now.
+    pub busy: u32,
+    /// Requests waiting for a slot now.
+    pub waiting: u32,
+    /// Time that slots were busy, summed over the slots.
+    pub busy_time: Duration,
+    /// Time that requests waited, summed over the requests.
+    pub waiting_time: Duration,
+    /// Requests that have left.
+    pub served: u64,
+}
+
+#[derive(Debug)]
+struct Account {
+    busy: u32,
+    waiting: u32,
+    served: u64,
+    since: Instant,
+    busy_time: Duration,
+    waiting_time: Duration,
+}
+
+impl Slots {
+    /// So many slots; 0 for no limit.
+    pub fn new(concurrency: u32) -> Arc<Self> {
+        Arc::new(Self {
+            semaphore: (concurrency > 0).then(|| Arc::new(Semaphore::new(concurrency as usize))),
+            concurrency,
+            account: Mutex::new(Account {
+                busy: 0,
+                waiting: 0,
+                served: 0,
+                since: Instant::now(),
+                busy_time: Duration::ZERO,
+                waiting_time: Duration::ZERO,
+            }),
+            in_queue: Histogram::new(duration_buckets()),
+            in_service: Histogram::new(duration_buckets()),
+        })
+    }
+
+    /// Waits for a slot, in order of arrival. The slot is free again when the turn is dropped.
+    pub async fn take(self: &Arc<Self>) -> Turn {
+        let Some(semaphore) = &self.semaphore else {
+            return self.begin(None, None);
+        };
+        if let Ok(permit) = semaphore.clone().try_acquire_owned() {
+            return self.begin(None, Some(permit));
+        }
+        let waiting = Waiting::new(self.clone());
+        let permit = semaphore.clone().acquire_owned().await.ok();
+        let arrived = waiting.arrived;
+        drop(waiting);
+        self.begin(Some(arrived), permit)
+    }
+
+    /// What the slots have been doing up to now.
+    pub fn occupancy(&self) -> Occupancy {
+        let account = self.advanced(Instant::now(), |_| ());
+        Occupancy { concurrency: self.concurrency, ..account }
+    }
+
+    /// Adds the account to what `/metrics` shows.
+    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
+        registry.register_with_unit(
+            "request_queue",
+            "Time from a request's arrival until it has a slot",
+            Unit::Seconds,
+            self.in_queue.clone(),
+        );
+        registry.register_with_unit(
+            "request_service",
+            "Time that a request holds a slot",
+            Unit::Seconds,
+            self.in_service.clone(),
+        );
+        registry.register_collector(Box::new(Shown(self.clone())));
+    }
+
+    fn begin(self: &Arc<Self>, arrived: Option<Instant>, permit: Option<OwnedSemaphorePermit>) -> Turn {
+        let now = Instant::now();
+        self.advanced(now, |account| account.busy += 1);
+        let waited = arrived.map_or(Duration::ZERO, |arrived| now - arrived);
+        self.in_queue.observe(waited.as_secs_f64());
+        Turn { slots: self.clone(), started: now, permit }
+    }
+
+    /// Brings the integrals up to `now`, then lets `change` alter the levels.
+    fn advanced(&self, now: Instant, change: impl FnOnce(&mut Account)) -> Occupancy {
+        let account = &mut *self.account.lock().unwrap_or_else(PoisonError::into_inner);
+        // Threads may take the lock in another order than they read the clock.
+        let passed = now.saturating_duration_since(account.since);
+        account.since = account.since.max(now);
+        account.busy_time += passed * account.busy;
+        account.waiting_time += passed * account.waiting;
+        change(account);
+        Occupancy {
+            concurrency: self.concurrency,
+            busy: account.busy,
+            waiting: account.waiting,
+            busy_time: account.busy_time,
+            waiting_time: account.waiting_time,
+            served: account.served,
+        }
+    }
+}
+
+/// A slot that is held. As an extractor, the first argument of a handler, it makes the request wait for its turn.
+#[derive(Debug)]
+pub struct Turn {
+    slots: Arc<Slots>,
+    started: Instant,
+    permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let now = Instant::now();
+        self.slots.in_service.observe((now - self.started).as_secs_f64());
+        self.slots.advanced(now, |account| {
+            account.busy -= 1;
+            account.served += 1;
+        });
+        // Only now may the next request begin: it must not be counted as busy beside this one.
+        drop(self.permit.take());
+    }
+}
+
+impl<S> FromRequestParts<S> for Turn
+where
+    S: Send + Sync,
+    Arc<Slots>: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        let slots = Arc::<Slots>::from_ref(state);
+        Ok(slots.take().await)
+    }
+}
+
+/// A request in the queue; one that gives up is taken off the account when this is dropped.
+struct Waiting {
+    slots: Arc<Slots>,
+    arrived: Instant,
+}
+
+impl Waiting {
+    fn new(slots: Arc<Slots>) -> Self {
+        let arrived = Instant::now();
+        slots.advanced(arrived, |account| account.waiting += 1);
+        Self { slots, arrived }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.slots.advanced(Instant::now(), |account| account.waiting -= 1);
+    }
+}
+
+#[derive(Debug)]
+struct Shown(Arc<Slots>);
+
+impl Collector for Shown {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let now = self.0.occupancy();
+        let busy = ConstCounter::new(now.busy_time.as_secs_f64());
+        busy.encode(encoder.encode_descriptor(
+            "busy",
+            "Time that slots were busy, summed over the slots",
+            Some(&Unit::Seconds),
+            busy.metric_type(),
+        )?)?;
+        let waited = ConstCounter::new(now.waiting_time.as_secs_f64());
+        waited.encode(encoder.encode_descriptor(
+            "waiting",
+            "Time that requests waited for a slot, summed over the requests",
+            Some(&Unit::Seconds),
+            waited.metric_type(),
+        )?)?;
+        let gauges: [(&str, &str, i64); 3] = [
+            ("slots", "Requests that can be served at a time; 0 for no limit", now.concurrency.into()),
+            ("requests_in_service", "Requests that hold a slot now", now.busy.into()),
+            ("queue_length", "Requests that wait for a slot now", now.waiting.into()),
+        ];
+        for (name, help, value) in gauges {
+            let gauge = ConstGauge::new(value);
+            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn one_slot_serves_in_order_of_arrival() {
+        let slots = Slots::new(1);
+        let first = slots.take().await;
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let mut waiters = Vec::new();
+        for number in 0..5 {
+            let (waiting, order) = (slots.clone(), order.clone());
+            waiters.push(tokio::spawn(async move {
+                let _turn = waiting.take().await;
+                order.lock().unwrap().push(number);
+            }));
+            while slots.occupancy().waiting <= number {
+                tokio::task::yield_now().await;
+            }
+        }
+        assert_eq!((slots.occupancy().busy, slots.occupancy().waiting), (1, 5));
+        drop(first);
+        for waiter in waiters {
+            waiter.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4]);
+        assert_eq!(slots.occupancy().served, 6);
+    }
+
+    #[tokio::test]
+    async fn a_request_that_gives_up_leaves_the_queue() {
+        let slots = Slots::new(1);
+        let held = slots.take().await;
+        let waiter = tokio::spawn({
+            let slots = slots.clone();
+            async move { slots.take().await }
+        });
+        while slots.occupancy().waiting == 0 {
+            tokio::task::yield_now().await;
+        }
+        waiter.abort();
+        assert!(waiter.await.is_err());
+        assert_eq!(slots.occupancy().waiting, 0);
+        drop(held);
+        drop(slots.take().await);
+        assert_eq!(slots.occupancy().served, 2);
+    }
+
+    #[tokio::test]
+    async fn the_integrals_are_the_levels_over_time() {
+        let slots = Slots::new(1);
+        let start = slots.account.lock().unwrap().since;
+        let second = Duration::from_secs(1);
+        slots.advanced(start, |a| a.busy = 1);
+        slots.advanced(start + second, |a| a.waiting = 3);
+        let end = slots.advanced(start + 3 * second, |a| (a.busy, a.waiting) = (0, 0));
+        assert_eq!(end.busy_time, 3 * second);
+        assert_eq!(end.waiting_time, 6 * second);
+    }
+
+    #[tokio::test]
+    async fn no_limit_means_no_queue() {
+        let slots = Slots::new(0);
+        let turns = [slots.take().await, slots.take().await, slots.take().await];
+        assert_eq!(slots.occupancy().busy, 3);
+        drop(turns);
+        assert_eq!(slots.occupancy().busy, 0);
+    }
+}

@@ -1,0 +1,166 @@
+//! Where hashes and coins are kept: Redis, or the memory of one process.
+//!
+//! The promise: *a batch is counted once*, however often it is committed. A worker numbers its batches, and the ledger
+//! remembers the last number that it took from each worker; so a worker that does not know whether a commit happened
+//! (a time-out, a connection that broke) commits the same batch again.
+
+mod announcement;
+mod memory;
+mod redis_ledger;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use announcement::{Announcement, Mean, now};
+use memory::MemoryLedger;
+use redis_ledger::RedisLedger;
+
+/// A digest that begins with `0`, and the bytes that it is the digest of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Coin {
+    /// SHA-256 in 64 lowercase hexadecimal digits.
+    pub digest: String,
+    /// The bytes that rng gave.
+    pub bytes: Vec<u8>,
+}
+
+/// Hashes and coins that a worker hands over together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Counts a worker's batches, from 1. A batch whose number the ledger has seen is not counted again.
+    pub number: u64,
+    /// Hashes done since the batch before.
+    pub hashes: u64,
+    /// The coins among them.
+    pub coins: Vec<Coin>,
+}
+
+/// What has been mined so far, by everybody.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Hashes counted.
+    pub hashes: i64,
+    /// Different coins found.
+    pub coins: u64,
+}
+
+/// Why the ledger could not be used. Whether the request took effect is not known.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis did not answer, or answered with an error.
+    #[error("{0}")]
+    Redis(#[from] redis::RedisError),
+    /// A worker's announcement is not what a worker writes.
+    #[error("an announcement under {key} cannot be read: {error}")]
+    Announcement {
+        /// The key in Redis.
+        key: String,
+        /// What is wrong with its value.
+        error: serde_json::Error,
+    },
+}
+
+/// The ledger; clones share it.
+#[derive(Clone)]
+pub struct Ledger(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Memory(Arc<MemoryLedger>),
+    Redis(Box<RedisLedger>),
+}
+
+impl Ledger {
+    /// A ledger in the memory of this process.
+    pub fn in_memory() -> Self {
+        Self(Kind::Memory(Arc::default()))
+    }
+
+    /// The ledger in Redis. Connects when it is first used, and again after every loss.
+    ///
+    /// # Errors
+    /// The URL cannot be read; `redis://host[:port][/db]` is meant.
+    pub fn in_redis(url: &str) -> Result<Self, Error> {
+        Ok(Self(Kind::Redis(Box::new(RedisLedger::new(url)?))))
+    }
+
+    /// Where it is: `memory` or `redis`.
+    pub fn kind(&self) -> &'static str {
+        match &self.0 {
+            Kind::Memory(_) => "memory",
+            Kind::Redis(_) => "redis",
+        }
+    }
+
+    /// Counts a worker's batch, unless it has been counted before.
+    ///
+    /// # Errors
+    /// It is not known whether the batch was counted: commit the same batch again.
+    pub async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
+        match &self.0 {
+            Kind::Memory(ledger) => {
+                ledger.commit(worker, batch);
+                Ok(())
+            }
+            Kind::Redis(ledger) => ledger.commit(worker, batch).await,
+        }
+    }
+
+    /// Tells everybody what a worker is doing; forgotten after `lifetime`.
+    ///
+    /// # Errors
+    /// The ledger does not answer.
+    pub async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
+        match &self.0 {
+            Kind::Memory(ledger) => {
+                ledger.announce(announcement, lifetime);
+                Ok(())
+            }
+            Kind::Redis(ledger) => ledger.announce(announcement, lifetime).await,
+        }
+    }
+
+    /// Withdraws a worker's announcement, when it stops.
+    ///
+    /// # Errors
+    /// The ledger does not answer.
+    pub async fn withdraw(&self, worker: &str) -> Result<(), Error> {
+        match &self.0 {
+            Kind::Memory(ledger) => {
+                ledger.withdraw(worker);
+                Ok(())
+            }
+            Kind::Redis(ledger) => ledger.withdraw(worker).await,
+        }
+    }
+
+    /// What has been mined so far.
+    ///
+    /// # Errors
+    /// The ledger does not answer, or its keys hold something else.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        match &self.0 {
+            Kind::Memory(ledger) => Ok(ledger.totals()),
+            Kind::Redis(ledger) => ledger.totals().await,
+        }
+    }
+
+    /// The workers that have announced themselves, by id.
+    ///
+    /// # Errors
+    /// The ledger does not answer.
+    pub async fn workers(&self) -> Result<Vec<Announcement>, Error> {
+        let mut workers = match &self.0 {
+            Kind::Memory(ledger) => ledger.workers(),
+            Kind::Redis(ledger) => ledger.workers().await?,
+        };
+        workers.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(workers)
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ledger({})", self.kind())
+    }
+}

@@ -1,0 +1,91 @@
+//! What holds for the ledger, wherever it is; and what holds for Redis alone.
+
+use std::time::Duration;
+
+use ledger::{Announcement, Batch, Coin, Ledger, Totals};
+use testbed::RedisServer;
+
+fn batch(number: u64, hashes: u64, digests: &[&str]) -> Batch {
+    let coins = digests.iter().map(|digest| Coin { digest: digest.to_string(), bytes: vec![0, 255, 10] }).collect();
+    Batch { number, hashes, coins }
+}
+
+async fn a_batch_is_counted_once(ledger: &Ledger) {
+    assert_eq!(ledger.totals().await.unwrap(), Totals::default());
+    for _ in 0..3 {
+        ledger.commit("a", &batch(1, 5, &["0a"])).await.unwrap();
+    }
+    ledger.commit("a", &batch(2, 7, &["0b", "0c"])).await.unwrap();
+    ledger.commit("a", &batch(1, 5, &["0a"])).await.unwrap();
+    ledger.commit("b", &batch(1, 11, &["0a"])).await.unwrap();
+    assert_eq!(ledger.totals().await.unwrap(), Totals { hashes: 23, coins: 3 });
+}
+
+async fn announcements_expire(ledger: &Ledger) {
+    let worker = |id: &str| Announcement { id: id.to_owned(), rate: 3.33, ..Announcement::default() };
+    ledger.announce(&worker("short"), Duration::from_millis(30)).await.unwrap();
+    ledger.announce(&worker("long"), Duration::from_secs(60)).await.unwrap();
+    ledger.announce(&worker("gone"), Duration::from_secs(60)).await.unwrap();
+    ledger.withdraw("gone").await.unwrap();
+    for _ in 0..500 {
+        let workers = ledger.workers().await.unwrap();
+        assert!(workers.contains(&worker("long")) && !workers.contains(&worker("gone")), "{workers:?}");
+        if workers.len() == 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("an announcement of 30 ms was still there after 5 s");
+}
+
+#[tokio::test]
+async fn in_memory() {
+    let ledger = Ledger::in_memory();
+    a_batch_is_counted_once(&ledger).await;
+    announcements_expire(&ledger).await;
+}
+
+#[tokio::test]
+async fn in_redis() {
+    let server = RedisServer::start();
+    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    a_batch_is_counted_once(&ledger).await;
+    announcements_expire(&ledger).await;
+    // The keys and types are those that the public application reads.
+    let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let hashes: i64 = redis::cmd("GET").arg("hashes").query_async(&mut redis).await.unwrap();
+    let bytes: Vec<u8> = redis::cmd("HGET").arg("wallet").arg("0a").query_async(&mut redis).await.unwrap();
+    assert_eq!((hashes, bytes), (23, vec![0, 255, 10]));
+}
+
+#[tokio::test]
+async fn a_redis_that_comes_back_is_used_again() {
+    let mut server = RedisServer::start();
+    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    ledger.commit("a", &batch(1, 5, &[])).await.unwrap();
+    server.kill();
+    assert!(ledger.commit("a", &batch(2, 5, &[])).await.is_err());
+    server.restart();
+    let mut last = ledger.commit("a", &batch(2, 5, &[])).await;
+    for _ in 0..100 {
+        if last.is_ok() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        last = ledger.commit("a", &batch(2, 5, &[])).await;
+    }
+    last.unwrap();
+    assert_eq!(ledger.totals().await.unwrap().hashes, 10);
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_leaves_the_batch_uncounted() {
+    let server = RedisServer::start();
+    let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let () = redis::cmd("SET").arg("wallet").arg("no hash").query_async(&mut redis).await.unwrap();
+    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    assert!(ledger.commit("a", &batch(1, 5, &["0a"])).await.is_err());
+    let () = redis::cmd("DEL").arg("wallet").query_async(&mut redis).await.unwrap();
+    ledger.commit("a", &batch(1, 5, &["0a"])).await.unwrap();
+    assert_eq!(ledger.totals().await.unwrap(), Totals { hashes: 5, coins: 1 });
+}

@@ -1,0 +1,40 @@
+//! The `rng` program.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use clap::Parser;
+use kit::logs::LogArgs;
+use kit::metrics::Metrics;
+use kit::serve::Limits;
+use kit::start::{self, Task};
+
+/// Answers with random bytes, one request at a time.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Example:\n  rng --listen 127.0.0.1:8001 --delay 100ms\n  curl -s 127.0.0.1:8001/32 | xxd"
+)]
+struct Cli {
+    /// Address and port to listen on
+    #[arg(long, env = "RNG_LISTEN", default_value = "[::]:80", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    #[command(flatten)]
+    config: rng::Config,
+    #[command(flatten)]
+    limits: Limits,
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(task) = &cli.task {
+        return task.run("rng", cli.listen);
+    }
+    let metrics = Metrics::new("rng");
+    let app = rng::app(&cli.config, &metrics).router;
+    start::on_one_thread(&cli.logs, start::serve_until_signal("rng", cli.listen, app, &metrics, &cli.limits))
+}

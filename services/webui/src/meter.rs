@@ -1,0 +1,358 @@
+//! How fast everybody is, without the jitter of workers that hand in once a second.
+//!
+//! There are two sources. Workers that announce themselves say exactly how fast they are, and the speed is their sum.
+//! Workers that do not (those of the public application) are seen only in the count of hashes: a staircase, and the
+//! speed is the slope of the straight line through its last ten seconds.
+
+use std::collections::{HashMap, VecDeque};
+
+use ledger::Announcement;
+
+use crate::json::{Latency, Speed, Worker, milliseconds};
+use crate::track::Track;
+
+/// The slope is that of the count over so many seconds.
+const SLOPE: f64 = 10.0;
+
+/// It takes so many counts, for with fewer the first step of the staircase would look like a high speed.
+const FEWEST: usize = 4;
+
+/// Whether all workers announce themselves is judged over so many seconds, at least and at most: long enough that a
+/// worker that hands in twice a minute does not look like two.
+const JUDGED: (f64, f64) = (20.0, 60.0);
+
+/// The count may grow by so much faster than announced: a factor, and hashes a second.
+const TOLERANCE: (f64, f64) = (1.25, 0.5);
+
+/// When the ledger is back, so many seconds pass until every worker has reached it again and has told so.
+const SETTLING: f64 = 2.0;
+
+/// A worker that could not hand in backs off up to ten seconds, and then hands in all at once. For so many seconds
+/// after the ledger's return, and for as long as it is remembered, the count says nothing about unannounced workers.
+const BACKLOG: f64 = 15.0;
+
+/// What all workers did is taken over so many seconds, which ended so many seconds ago: by then every worker has told
+/// what it did in them.
+const WINDOW: f64 = 3.0;
+
+/// See [`WINDOW`].
+const LAG: f64 = 2.0;
+
+/// Latencies are means over the announcements of so many seconds.
+const LATENCY: f64 = 4.0;
+
+/// What is remembered of all workers.
+#[derive(Debug, Default)]
+pub struct Meter {
+    tracks: HashMap<String, Track>,
+    counts: VecDeque<Count>,
+    times: VecDeque<(f64, Times)>,
+    interrupted: bool,
+    /// When the ledger came back.
+    back: Option<f64>,
+}
+
+/// The count of hashes at one time, and the speed that was announced then.
+#[derive(Debug, Clone, Copy)]
+struct Count {
+    time: f64,
+    hashes: i64,
+    announced: f64,
+    /// Whether any worker announced itself.
+    anybody: bool,
+}
+
+/// Requests of one announcement, and the milliseconds that they took altogether.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    rng: (u64, f64),
+    hasher: (u64, f64),
+}
+
+/// What the meter shows.
+#[derive(Debug)]
+pub struct Reading {
+    pub speed: Speed,
+    pub latency: Latency,
+    pub workers: Vec<Worker>,
+}
+
+impl Meter {
+    /// The ledger is away.
+    pub fn interrupt(&mut self) {
+        self.interrupted = true;
+    }
+
+    /// Takes what the ledger answered.
+    pub fn read(&mut self, now: f64, hashes: i64, announcements: &[Announcement]) -> Reading {
+        if std::mem::take(&mut self.interrupted) {
+            self.back = Some(now);
+            self.counts.clear();
+            self.tracks.values_mut().for_each(|track| track.excuse(now));
+        }
+        let workers = self.hear(now, announcements);
+        let announced = self.tracks.values().map(|track| done(track, now)).sum::<f64>() / WINDOW;
+        // The count was set back, by a person who starts afresh.
+        if self.counts.back().is_some_and(|last| hashes < last.hashes) {
+            self.counts.clear();
+        }
+        self.counts.push_back(Count { time: now, hashes, announced, anybody: !workers.is_empty() });
+        while self.counts.front().is_some_and(|count| count.time < now - JUDGED.1) {
+            self.counts.pop_front();
+        }
+        Reading { speed: self.speed(now, announced), latency: self.latency(now), workers }
+    }
+
+    fn hear(&mut self, now: f64, announcements: &[Announcement]) -> Vec<Worker> {
+        // Who has gone still counts for what was done before.
+        self.tracks
+            .retain(|id, track| announcements.iter().any(|said| said.id == *id) || track.miss(now) < WINDOW + LAG);
+        let mut workers = Vec::with_capacity(announcements.len());
+        for said in announcements {
+            let track = self.tracks.entry(said.id.clone()).or_default();
+            if track.hear(now, said) {
+                let total = |mean: ledger::Mean| (mean.count, mean.count as f64 * mean.ms);
+                let times = Times { rng: total(said.rng), hasher: total(said.hasher) };
+                self.times.push_back((now, times));
+            }
+            workers.push(track.show(now, said));
+        }
+        workers
+    }
+
+    fn speed(&self, now: f64, announced: f64) -> Speed {
+        let since_back = self.back.map_or(f64::INFINITY, |back| now - back);
+        if since_back < SETTLING {
+            return Speed::default();
+        }
+        let unannounced = self.unannounced(now);
+        // The count goes on to grow in the slope for as long as the slope looks back, when the last worker has gone.
+        let anybody = self.recent(now).any(|count| count.anybody);
+        let (value, source) =
+            if anybody && !unannounced { (Some(announced), "workers") } else { (self.slope(now), "ledger") };
+        Speed { hashes_per_second: value.map(milliseconds), source: value.map(|_| source), unannounced }
+    }
+
+    /// Whether more is counted than the announced workers do: for long enough to be sure, and still.
+    fn unannounced(&self, now: f64) -> bool {
+        let from = self.back.map_or(f64::NEG_INFINITY, |back| back + BACKLOG);
+        let judged: Vec<&Count> = self.counts.iter().filter(|count| count.time >= from).collect();
+        let (Some(first), Some(last)) = (judged.first(), judged.last()) else {
+            return false;
+        };
+        let seconds = last.time - first.time;
+        let known = |announced: f64| announced * TOLERANCE.0 + TOLERANCE.1;
+        seconds >= JUDGED.0
+            && (last.hashes - first.hashes) as f64 / seconds > known(mean(judged.iter().copied()))
+            && self.slope(now).is_some_and(|slope| slope > known(mean(self.recent(now))))
+    }
+
+    fn recent(&self, now: f64) -> impl Iterator<Item = &Count> {
+        self.counts.iter().filter(move |count| count.time >= now - SLOPE)
+    }
+
+    /// Hashes a second, by the line through the last counts with the least squared error.
+    fn slope(&self, now: f64) -> Option<f64> {
+        let recent: Vec<&Count> = self.recent(now).collect();
+        if recent.len() < FEWEST {
+            return None;
+        }
+        let n = recent.len() as f64;
+        let base = recent[0];
+        let point = |count: &Count| (count.time - base.time, (count.hashes - base.hashes) as f64);
+        let (time, hashes) = recent.iter().fold((0.0, 0.0), |(t, h), count| {
+            let (time, hashes) = point(count);
+            (t + time / n, h + hashes / n)
+        });
+        let (above, below) = recent.iter().fold((0.0, 0.0), |(above, below), count| {
+            let (t, h) = point(count);
+            (above + (t - time) * (h - hashes), below + (t - time).powi(2))
+        });
+        (below > 0.0).then(|| (above / below).max(0.0))
+    }
+
+    fn latency(&mut self, now: f64) -> Latency {
+        while self.times.front().is_some_and(|(time, _)| *time < now - LATENCY) {
+            self.times.pop_front();
+        }
+        let mean = |pick: fn(&Times) -> (u64, f64)| {
+            let (count, total) = self
+                .times
+                .iter()
+                .map(|(_, times)| pick(times))
+                .fold((0, 0.0), |(n, sum), (count, total)| (n + count, sum + total));
+            (count > 0).then(|| milliseconds(total / count as f64))
+        };
+        Latency { rng_ms: mean(|times| times.rng), hasher_ms: mean(|times| times.hasher) }
+    }
+}
+
+/// The mean of the announced speeds.
+fn mean<'a>(counts: impl Iterator<Item = &'a Count>) -> f64 {
+    let (count, sum) = counts.fold((0.0, 0.0), |(count, sum), next| (count + 1.0, sum + next.announced));
+    if count > 0.0 { sum / count } else { 0.0 }
+}
+
+/// Hashes that a worker did in the window.
+fn done(track: &Track, now: f64) -> f64 {
+    (track.count(now - LAG) - track.count(now - LAG - WINDOW)).max(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::Mean;
+
+    use super::*;
+
+    /// Ten workers behind one rng: a hash a second each, and a count that grows in steps.
+    fn ten(second: u32) -> Vec<Announcement> {
+        (0..10)
+            .map(|number| {
+                let age = f64::from(second) + f64::from(number) * 0.07;
+                Announcement {
+                    id: format!("worker-{number}"),
+                    started: 1e9,
+                    now: 1e9 + age,
+                    hashes: age as u64,
+                    last_hash: age.floor(),
+                    rng: Mean { count: 1, ms: 700.0 },
+                    hasher: Mean { count: 3, ms: 100.0 + f64::from(number) },
+                    ..Announcement::default()
+                }
+            })
+            .collect()
+    }
+
+    fn speed(meter: &mut Meter, second: u32, hashes: i64, workers: &[Announcement]) -> Speed {
+        meter.read(f64::from(second), hashes, workers).speed
+    }
+
+    #[test]
+    fn announced_speeds_add_up() {
+        let mut meter = Meter::default();
+        for second in 2..90 {
+            // Workers hand in at their own times: the count is up to ten behind.
+            let reading = meter.read(f64::from(second), i64::from(second * 10 - second % 10), &ten(second));
+            let value = reading.speed.hashes_per_second.unwrap();
+            // They began together, three seconds ago or less at first.
+            assert!(second < 8 || (value - 10.0).abs() < 0.01, "{value} at {second} s");
+            assert_eq!((reading.speed.source, reading.speed.unannounced), (Some("workers"), false));
+            assert_eq!(reading.latency.rng_ms, Some(700.0));
+            assert!((reading.latency.hasher_ms.unwrap() - 104.5).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn without_announcements_the_count_tells() {
+        let mut meter = Meter::default();
+        for second in 0..40u32 {
+            // One worker of 3.33 hashes/s that hands in 4 every 1.2 s.
+            let value = speed(&mut meter, second, (f64::from(second) / 1.2) as i64 * 4, &[]);
+            match value.hashes_per_second {
+                None => assert!(second < 3, "nothing at {second} s"),
+                Some(value) if second >= 10 => assert!((value - 3.33).abs() < 0.3, "{value} at {second} s"),
+                Some(_) => {}
+            }
+        }
+    }
+
+    #[test]
+    fn workers_that_do_not_announce_themselves_are_noticed_and_counted() {
+        let mut meter = Meter::default();
+        let mut last = Speed::default();
+        for second in 2..40 {
+            last = speed(&mut meter, second, i64::from(second * 20), &ten(second));
+        }
+        assert!((last.hashes_per_second.unwrap() - 20.0).abs() < 0.01, "{last:?}");
+        assert_eq!((last.source, last.unannounced), (Some("ledger"), true));
+    }
+
+    #[test]
+    fn workers_that_did_not_announce_themselves_are_forgotten_when_they_have_gone() {
+        let mut meter = Meter::default();
+        for second in 2..80 {
+            let others = i64::from(second.min(40)) * 10;
+            let now = speed(&mut meter, second, others + i64::from(second) * 10, &ten(second));
+            if (30..40).contains(&second) {
+                assert!(now.unannounced, "{now:?} at {second} s");
+            }
+            if second > 52 {
+                assert_eq!((now.unannounced, now.source), (false, Some("workers")), "at {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_handed_in_after_an_outage_is_no_speed() {
+        let mut meter = Meter::default();
+        for second in 2..30 {
+            speed(&mut meter, second, i64::from(second * 10), &ten(second));
+        }
+        meter.interrupt();
+        for second in 60..150 {
+            // What was mined in 30 s arrives 8 s after the return.
+            let hashes = if second < 68 { 290 } else { i64::from(second * 10) };
+            let now = speed(&mut meter, second, hashes, &ten(second));
+            match now.hashes_per_second {
+                None => assert!(second < 62, "no speed at {second} s"),
+                Some(value) => assert!((value - 10.0).abs() < 0.01, "{value} at {second} s"),
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_jumps_when_workers_come_and_go() {
+        // Three workers of 3.33 hashes/s; seven more come, and ten do 1 hash/s each; then seven go.
+        let said = |number: u32, time: f64| {
+            let began = if number < 3 { 0.0 } else { 30.0 };
+            let late = (time - 30.0).max(0.0);
+            let hashes = match time {
+                _ if number >= 3 => late,
+                ..=60.0 => (time - late) / 0.3 + late,
+                _ => 100.0 + 30.0 + (time - 60.0) / 0.3,
+            };
+            let speed = if number < 3 && !(30.0..60.0).contains(&time) { 1.0 / 0.3 } else { 1.0 };
+            Announcement {
+                id: number.to_string(),
+                started: 1e9 + began,
+                now: 1e9 + time,
+                hashes: hashes as u64,
+                last_hash: time - began - hashes.fract() / speed,
+                ..Announcement::default()
+            }
+        };
+        let mut meter = Meter::default();
+        for second in 1..90u32 {
+            let workers: Vec<_> = (0..if (30..60).contains(&second) { 10 } else { 3 })
+                .map(|number| said(number, f64::from(second) - f64::from(number) * 0.05))
+                .filter(|said| said.now >= said.started)
+                .collect();
+            let value = speed(&mut meter, second, i64::from(second) * 10, &workers).hashes_per_second.unwrap();
+            if second > 5 {
+                assert!((value - 10.0).abs() < 1.2, "{value} at {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn when_all_have_gone_the_speed_falls_to_zero_and_stays() {
+        let mut meter = Meter::default();
+        for second in 2..60 {
+            let workers = if second < 30 { ten(second) } else { Vec::new() };
+            let value = speed(&mut meter, second, i64::from(second.min(30) * 10), &workers).hashes_per_second.unwrap();
+            if second >= 36 {
+                assert_eq!(value, 0.0, "at {second} s");
+            }
+        }
+    }
+
+    #[test]
+    fn a_count_that_is_set_back_is_no_negative_speed() {
+        let mut meter = Meter::default();
+        for second in 0..20 {
+            let hashes = i64::from(if second < 10 { second * 10 } else { (second - 10) * 10 });
+            let now = speed(&mut meter, second, hashes, &[]);
+            assert!(now.hashes_per_second.is_none_or(|value| (value - 10.0).abs() < 0.01), "{now:?}");
+        }
+    }
+}
