@@ -189,6 +189,17 @@ impl Page<'_> {
         });
     }
 
+    /// Loads the page again; the old document is gone and the new one is complete when this returns.
+    ///
+    /// # Panics
+    /// When the bound is passed.
+    pub fn reload(&self, bound: Duration) {
+        // What a script left in the window goes with the old document, which answers until the new one takes its place.
+        self.eval("window.old_document = true");
+        self.call("Page.reload", json!({}));
+        self.wait_until("!window.old_document && document.readyState === 'complete'", bound);
+    }
+
     /// Gives the view another size, in pixels.
     pub fn resize(&self, width: u32, height: u32) {
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
@@ -249,6 +260,9 @@ mod tests {
         assert!(page.try_eval("nobody.there").unwrap_err().contains("nobody is not defined"));
         page.prefer("color-scheme", "dark");
         assert_eq!(page.eval("matchMedia('(prefers-color-scheme: dark)').matches"), json!(true));
+        page.eval("document.querySelector('#here').remove()");
+        page.reload(Duration::from_secs(20));
+        assert_eq!(page.text("#here"), "said");
         let file = TempDir::new().unwrap();
         let file = file.path().join("view.png");
         page.screenshot(&file);

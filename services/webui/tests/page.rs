@@ -148,7 +148,7 @@ async fn it_serves_a_phone_a_keyboard_and_a_screen_reader() {
         assert_eq!(page.eval("document.documentElement.dataset.theme"), json!(theme));
     }
     page.resize(375, 812);
-    page.eval("location.reload()");
+    page.reload(BOUND);
     page.wait_until("document.querySelectorAll('#rows tr').length === 50", BOUND);
     assert_eq!(page.eval("document.documentElement.dataset.theme"), json!("dark"));
     shows_speed(&page, 9.9, 10.1);
