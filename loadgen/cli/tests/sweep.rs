@@ -21,10 +21,10 @@ fn json(folder: &Path) -> serde_json::Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A rate within a tenth of the theory: wide, as tests share the machine, and far from the next step of the staircase.
+/// A rate within a fifth of the theory: wide, as tests share the machine, and far from the next step of the staircase.
 fn about(value: &serde_json::Value, theory: f64) {
     let value = value.as_f64().expect("a number");
-    assert!((value / theory - 1.0).abs() < 0.1, "{value} hashes/s instead of {theory}");
+    assert!((value / theory - 1.0).abs() < 0.2, "{value} hashes/s instead of {theory}");
 }
 
 #[test]
@@ -72,6 +72,28 @@ fn more_replicas_of_rng_raise_the_cap() {
 }
 
 #[test]
+fn a_grid_scales_two_services() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let output = sweep(&["--workers", "1,8", "--grid", "rng=1..2", "--measure", "2s", "--out", out]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = std::fs::read_to_string(folder.path().join("grid.json")).expect("grid.json");
+    let grid: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for (row, theory) in [(0, [10.0 / 3.0, 10.0]), (1, [10.0 / 3.0, 20.0])] {
+        for (step, theory) in theory.into_iter().enumerate() {
+            about(&grid["rows"][row]["steps"][step]["hashes_per_second"]["value"], theory);
+        }
+    }
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(printed.contains("8 workers with 2 replicas of rng are enough for it"), "{printed}");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(said.contains("Row 2 of 2: 2 replicas of rng") && said.contains("grid.csv"), "{said}");
+    let report = Command::new(LOADGEN).args(["report", out, "--out", "-"]).output().expect("loadgen starts");
+    let made = std::fs::read(folder.path().join("report.html")).expect("report.html");
+    assert!(report.status.success() && report.stdout == made, "made again from grid.json, it is the same");
+}
+
+#[test]
 fn a_real_redis_has_what_was_mined() {
     let redis = RedisServer::start();
     let folder = TempDir::new().expect("a folder");
@@ -103,10 +125,13 @@ fn bad_input_is_one_clear_line_and_leaves_nothing() {
     let folder = TempDir::new().expect("a folder");
     let out = folder.path().join("never");
     let out = out.to_str().expect("UTF-8");
-    let cases: [(&[&str], i32, &str); 9] = [
+    let cases: [(&[&str], i32, &str); 12] = [
         (&["--workers", "5..1"], 2, "1..5"),
         (&["--workers", "0"], 2, "0 replicas"),
         (&["--measure", "5"], 2, "`5ms` or `5s`"),
+        (&["--grid", "worker=1..3"], 2, "wants a second service"),
+        (&["--grid", "rng=1..3", "--set", "rng=2"], 2, "contradicts --grid"),
+        (&["--grid", "redis=1..3"], 2, "there is no service `redis`"),
         (&["--measure", "0"], 2, "500ms"),
         (&["--platform", "moon"], 2, "embedded"),
         (&["--set", "rng"], 2, "rng=3"),

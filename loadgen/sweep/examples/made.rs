@@ -14,7 +14,7 @@ fn main() -> std::io::Result<()> {
     std::fs::create_dir_all(&folder)?;
     for (name, sweep) in sweeps() {
         std::fs::write(folder.join(format!("{name}.json")), serde_json::to_string_pretty(&sweep)?)?;
-        std::fs::write(folder.join(format!("{name}.csv")), csv::csv(&sweep))?;
+        std::fs::write(folder.join(format!("{name}.csv")), csv::csv(&[&sweep]))?;
         std::fs::write(folder.join(format!("{name}.html")), report::html(&sweep))?;
         anstream::println!("{}\n{}", table::table(&sweep), sweep.verdict.sentence);
         for fact in &sweep.verdict.evidence {

@@ -35,6 +35,17 @@ pub fn assignment(text: &str) -> Result<(String, u32), String> {
     }
 }
 
+/// Reads the numbers of replicas of one service: `rng=1..3`.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn axis(text: &str) -> Result<(String, Vec<u32>), String> {
+    match text.split_once('=') {
+        Some((service, replicas)) if !service.trim().is_empty() => Ok((service.trim().to_owned(), counts(replicas)?)),
+        _ => Err(format!("`{text}` is no service with numbers of replicas: write it as in `rng=1..3`")),
+    }
+}
+
 fn count(text: &str) -> Result<u32, String> {
     let text = text.trim();
     match text.parse() {
@@ -56,6 +67,7 @@ mod tests {
         assert_eq!(counts("1..4"), Ok(vec![1, 2, 3, 4]));
         assert_eq!(counts("10, 1,5..=6"), Ok(vec![10, 1, 5, 6]));
         assert_eq!(assignment("rng=3"), Ok(("rng".to_owned(), 3)));
+        assert_eq!(axis(" rng=1..3,5"), Ok(("rng".to_owned(), vec![1, 2, 3, 5])));
     }
 
     #[test]
@@ -66,5 +78,6 @@ mod tests {
         assert!(counts("1..99999999999").is_err());
         assert!(counts("1..20000").is_err_and(|error| error.contains("more than 10000")));
         assert!(assignment("rng").is_err() && assignment("=3").is_err() && assignment("rng=x").is_err());
+        assert!(axis("rng").is_err() && axis("=1..3").is_err() && axis("rng=3..1").is_err());
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use crate::result::{Latency, Sweep};
+use crate::result::{Latency, Step, Sweep};
 
-/// The sweep as comma-separated values (RFC 4180), with a header. Services make columns of their own; a field is empty
-/// where a step has no such value.
-pub fn csv(sweep: &Sweep) -> String {
-    let steps = &sweep.steps;
-    let services = |of: fn(&crate::result::Step) -> Vec<&String>| -> Vec<String> {
-        steps.iter().flat_map(of).collect::<BTreeSet<_>>().into_iter().cloned().collect()
+/// Sweeps as comma-separated values (RFC 4180), one after the other under one header. Services make columns of their own; a
+/// field is empty where a step has no such value.
+pub fn csv(sweeps: &[&Sweep]) -> String {
+    let steps: Vec<&Step> = sweeps.iter().flat_map(|sweep| &sweep.steps).collect();
+    let services = |of: fn(&Step) -> Vec<&String>| -> Vec<String> {
+        steps.iter().flat_map(|step| of(step)).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     };
     let replicas = services(|step| step.replicas.keys().collect());
     let probes = services(|step| step.probes.keys().collect());

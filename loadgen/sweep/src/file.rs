@@ -1,11 +1,26 @@
-//! Reading `sweep.json`.
+//! Reading `sweep.json` and `grid.json`.
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
+
+use crate::grid::{self, Grid};
 use crate::result::{SCHEMA, Sweep};
 
 /// The name of the file in the folder of a sweep.
 pub const NAME: &str = "sweep.json";
+
+/// The name of the file in the folder of a grid.
+pub const GRID: &str = "grid.json";
+
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub enum Found {
+    /// A sweep.
+    Sweep(Box<Sweep>),
+    /// A grid of sweeps.
+    Grid(Grid),
+}
 
 /// Why a file is not a sweep.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +49,7 @@ pub enum ReadError {
     },
     /// It was written by another version of the program.
     #[error(
-        "{path} has schema {found}, and this program reads schema {SCHEMA}; use the version of loadgen that wrote it",
+        "{path} has schema {found}, and this program reads schema {reads}; use the version of loadgen that wrote it",
         path = .path.display()
     )]
     Version {
@@ -42,28 +57,59 @@ pub enum ReadError {
         path: PathBuf,
         /// Its version.
         found: u64,
+        /// The version that this program reads.
+        reads: u32,
+    },
+    /// It is a grid where one sweep is wanted.
+    #[error("{path} is a grid of several sweeps; name the folder of one of its rows", path = .path.display())]
+    Grid {
+        /// The file.
+        path: PathBuf,
     },
 }
 
-/// The file that a person means by a path: the path itself, or `sweep.json` in it where it is a folder.
+/// The file that a person means by a path: the path itself, or `grid.json` or `sweep.json` in it where it is a folder.
 pub fn locate(path: &Path) -> PathBuf {
-    if path.is_dir() { path.join(NAME) } else { path.to_owned() }
+    let inside = [GRID, NAME].map(|name| path.join(name));
+    match inside {
+        _ if !path.is_dir() => path.to_owned(),
+        [grid, _] if grid.exists() => grid,
+        [_, sweep] => sweep,
+    }
 }
 
 /// Reads a sweep from a file, or from the folder that it lies in.
 ///
 /// # Errors
-/// When there is no such file, it is broken, or another version wrote it.
+/// When there is no such file, it is broken, another version wrote it, or it is a grid.
 pub fn read(path: &Path) -> Result<Sweep, ReadError> {
+    match read_either(path)? {
+        Found::Sweep(sweep) => Ok(*sweep),
+        Found::Grid(_) => Err(ReadError::Grid { path: locate(path) }),
+    }
+}
+
+/// Reads a sweep or a grid from a file, or from the folder that it lies in.
+///
+/// # Errors
+/// When there is no such file, it is broken, or another version wrote it.
+pub fn read_either(path: &Path) -> Result<Found, ReadError> {
     let path = locate(path);
     let text = std::fs::read_to_string(&path).map_err(|cause| ReadError::Io { path: path.clone(), cause })?;
-    let broken = |cause| ReadError::Broken { path: path.clone(), cause };
     // The version comes first: what another version wrote would otherwise be called broken.
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(broken)?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|cause| ReadError::Broken { path: path.clone(), cause })?;
+    let is_grid = value.get("rows").is_some();
+    let reads = if is_grid { grid::SCHEMA } else { SCHEMA };
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         None => Err(ReadError::Foreign { path }),
-        Some(found) if found != u64::from(SCHEMA) => Err(ReadError::Version { path, found }),
-        // From the text and not from the value, so that a mistake is named with its line.
-        Some(_) => serde_json::from_str(&text).map_err(broken),
+        Some(found) if found != u64::from(reads) => Err(ReadError::Version { path, found, reads }),
+        Some(_) if is_grid => Ok(Found::Grid(parse(&path, &text)?)),
+        Some(_) => Ok(Found::Sweep(Box::new(parse(&path, &text)?))),
     }
+}
+
+/// From the text and not from a value, so that a mistake is named with its line.
+fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ReadError> {
+    serde_json::from_str(text).map_err(|cause| ReadError::Broken { path: path.to_owned(), cause })
 }

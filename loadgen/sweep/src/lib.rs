@@ -6,6 +6,7 @@ pub mod csv;
 pub mod file;
 pub mod files;
 pub mod format;
+pub mod grid;
 pub mod hdr;
 pub mod laws;
 mod machine;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ledger::Announcement;
 
-use crate::result::{Machine, Placement, Settings};
+use crate::result::{Machine, Settings};
 
 /// Replicas by service.
 pub type Replicas = BTreeMap<String, u32>;
@@ -53,7 +53,7 @@ pub trait Platform {
     ///
     /// # Errors
     /// The platform cannot be asked.
-    async fn placement(&mut self) -> Result<Vec<Placement>, Error>;
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error>;
 
     /// Whether all replicas run, for noticing that a node or a task was lost while a step was measured.
     ///
@@ -85,8 +85,21 @@ pub struct Observation {
     pub hashes: i64,
     /// What each replica of a service has done, by service and replica.
     pub loads: BTreeMap<String, BTreeMap<String, Load>>,
-    /// Processor time used, by service; `all` where services share one process.
-    pub cpu: BTreeMap<String, Duration>,
+    /// Processor time used, by service and replica; one replica of `all` where services share one process.
+    pub cpu: BTreeMap<String, BTreeMap<String, Duration>>,
+}
+
+/// A task, and where it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The service it belongs to.
+    pub service: String,
+    /// Its name, as `worker.3`.
+    pub task: String,
+    /// The node it runs on.
+    pub node: String,
+    /// Its name among the replicas of an observation's `cpu`, where it has one.
+    pub replica: Option<String>,
 }
 
 /// What one replica of a service has done.

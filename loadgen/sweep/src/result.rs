@@ -195,7 +195,7 @@ impl Step {
 }
 
 /// One task on one node.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Placement {
     /// The service it belongs to.
     pub service: String,
@@ -203,6 +203,9 @@ pub struct Placement {
     pub task: String,
     /// The node it ran on.
     pub node: String,
+    /// Processor time that it used for each second, in cores; absent where it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_cores: Option<f64>,
 }
 
 /// A moment of the run.

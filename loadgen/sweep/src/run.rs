@@ -10,10 +10,11 @@ use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use ping::{Options, Probe, Sampler, Sampling, Snapshot};
 use tokio_util::sync::CancellationToken;
 
-use crate::platform::{Error, Platform, Replicas};
-use crate::result::{Latency, SCHEMA, Sample, Settings, Step, Sweep, Verdict};
+use crate::grid::{self, Grid};
+use crate::platform::{Error, Placed, Platform, Replicas};
+use crate::result::{Latency, Placement, SCHEMA, Sample, Settings, Step, Sweep, Verdict};
 use crate::track::Track;
-use crate::{laws, machine, theory, verdict};
+use crate::{format, laws, machine, theory, verdict};
 
 /// How often the application is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -44,6 +45,8 @@ pub struct Plan {
 
 /// Told how a run goes on.
 pub trait Watcher {
+    /// A row of a grid begins: which of how many, and what it has, as `3 replicas of rng`.
+    fn row(&mut self, row: usize, rows: usize, what: &str);
     /// A moment of the run: which step of how many, and what was seen.
     fn sample(&mut self, step: usize, steps: usize, sample: &Sample);
     /// A step is done.
@@ -78,6 +81,53 @@ pub async fn run<P: Platform, W: Watcher>(
     let sweep = outcome?;
     restored?;
     Ok(sweep)
+}
+
+/// Runs the experiment once for each number of replicas of a second service. A cancelled `stop` ends it early: what was
+/// finished is in the result, and the platform is left as it was found in any case.
+///
+/// # Errors
+/// As for [`run`].
+pub async fn run_grid<P: Platform, W: Watcher>(
+    platform: &mut P,
+    plan: &Plan,
+    second: (&str, &[u32]),
+    watcher: &mut W,
+    stop: CancellationToken,
+) -> Result<Grid, Error> {
+    let (service, replicas) = second;
+    let began = Instant::now();
+    let mut rows: Vec<Sweep> = Vec::new();
+    let mut trouble = None;
+    for (place, count) in replicas.iter().enumerate() {
+        watcher.row(place + 1, replicas.len(), &format::replicas(*count, service));
+        let mut plan = plan.clone();
+        plan.settings.set.insert(service.to_owned(), *count);
+        match measure(platform, &plan, watcher, stop.clone()).await {
+            Ok(sweep) => rows.push(sweep),
+            Err(error) => trouble = Some(error),
+        }
+        if trouble.is_some() || rows.last().is_some_and(|row| row.interrupted) {
+            break;
+        }
+    }
+    // A row that was begun and has no step says nothing.
+    rows.retain(|row| !row.steps.is_empty());
+    platform.restore().await?;
+    if let Some(error) = trouble {
+        if rows.is_empty() {
+            return Err(error);
+        }
+        tracing::error!("{error}");
+    }
+    Ok(Grid {
+        schema: grid::SCHEMA,
+        service: service.to_owned(),
+        replicas: replicas.to_vec(),
+        took_s: began.elapsed().as_secs_f64(),
+        interrupted: rows.len() < replicas.len() || rows.iter().any(|row| row.interrupted),
+        rows,
+    })
 }
 
 async fn measure<P: Platform, W: Watcher>(
@@ -176,8 +226,15 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
         let Some(steady) = self.settle(count, place).await else { return Ok(None) };
         self.probes.values().for_each(Sampler::reset);
         let Some(seen) = self.watch(count, place).await? else { return Ok(None) };
-        let placement = self.platform.placement().await?;
         let (from, to) = (seen.from, seen.to);
+        let cores = self.track.cores(from, to);
+        let place = |placed: Placed| Placement {
+            cpu_cores: placed.replica.and_then(|replica| cores.get(&placed.service)?.get(&replica).copied()),
+            service: placed.service,
+            task: placed.task,
+            node: placed.node,
+        };
+        let placement = self.platform.placement().await?.into_iter().map(place).collect();
         let seconds = |moment: Instant| (moment - self.began).as_secs_f64();
         let mut notes = seen.notes;
         let hashes_per_second = self.track.estimate(from, to).unwrap_or_else(|| {
@@ -213,7 +270,7 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
             probes: seen.probes.iter().map(|(name, seen)| (name.clone(), latency(seen))).collect(),
             utilisation,
             queue,
-            cpu_cores: self.track.cores(from, to),
+            cpu_cores: cores.iter().map(|(name, replicas)| (name.clone(), replicas.values().sum())).collect(),
             placement,
             recovered_s: seen.recovered_s,
             notes,

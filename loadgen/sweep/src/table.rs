@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 
 use crate::columns::{Cell, columns};
 use crate::format::{difference, fine_rate, margin, percent, time};
+use crate::grid::Grid;
 use crate::result::{Step, Sweep};
 
 /// A terminal this wide shows every column.
@@ -43,6 +44,35 @@ pub fn table(sweep: &Sweep) -> String {
     columns(&rows)
 }
 
+/// The throughput of a grid: a row for each number of replicas of the second service.
+pub fn grid(grid: &Grid) -> String {
+    let counts = grid.columns();
+    let scaled = if grid.scaled() == "worker" { "workers" } else { grid.scaled() };
+    let mut header = vec![Cell::head(format!("{} \\ {scaled}", grid.service))];
+    header.extend(counts.iter().map(|count| Cell::head(count.to_string())));
+    let mut rows = vec![header];
+    for row in &grid.rows {
+        let count = grid.count(row);
+        let mut cells = vec![Cell::head(count.to_string())];
+        cells.extend(counts.iter().map(|column| match grid.cell(*column, count) {
+            Some(cell) => Cell { text: fine_rate(cell.rate), style: closeness(cell.deviation()) },
+            None => Cell::plain("–"),
+        }));
+        rows.push(cells);
+    }
+    columns(&rows)
+}
+
+/// The colour of a value by how far it is from the theory.
+fn closeness(deviation: Option<f64>) -> Style {
+    match deviation.map(f64::abs) {
+        None => Style::new(),
+        Some(off) if off <= 0.02 => GOOD,
+        Some(off) if off <= 0.05 => FAIR,
+        Some(_) => BAD,
+    }
+}
+
 /// Without the space before the sign, for which there is no room.
 fn narrow(percent: String) -> String {
     percent.replace(" %", "%")
@@ -72,14 +102,7 @@ fn row(sweep: &Sweep, step: &Step, probed: &[String], busy: Option<&str>) -> Vec
         count.insert(0, '~');
     }
     let off = match step.deviation() {
-        Some(share) => Cell {
-            text: narrow(difference(share)),
-            style: match share.abs() {
-                off if off <= 0.02 => GOOD,
-                off if off <= 0.05 => FAIR,
-                _ => BAD,
-            },
-        },
+        Some(share) => Cell { text: narrow(difference(share)), style: closeness(Some(share)) },
         None => Cell::plain("–".to_owned()),
     };
     let mut cells = vec![

@@ -121,16 +121,21 @@ impl Track {
         self.seen.last().map(|last| last.loads.keys().cloned().collect()).unwrap_or_default()
     }
 
-    /// Processor time in cores, by service, between two moments.
-    pub fn cores(&self, from: Instant, to: Instant) -> BTreeMap<String, f64> {
+    /// Processor time in cores, by service and replica, between two moments; over the replicas seen at both.
+    pub fn cores(&self, from: Instant, to: Instant) -> BTreeMap<String, BTreeMap<String, f64>> {
         let (Some(first), Some(last)) = (self.at(from), self.at(to)) else { return BTreeMap::new() };
         let (first, last) = (&self.seen[first], &self.seen[last]);
         let seconds = (last.at - first.at).as_secs_f64();
-        let used = last.cpu.iter().filter_map(|(service, end)| {
-            let start = first.cpu.get(service)?;
-            (seconds > 0.0).then(|| (service.clone(), end.saturating_sub(*start).as_secs_f64() / seconds))
-        });
-        used.collect()
+        let mut cores: BTreeMap<String, BTreeMap<String, f64>> = BTreeMap::new();
+        for (service, replicas) in last.cpu.iter().filter(|_| seconds > 0.0) {
+            for (replica, end) in replicas {
+                if let Some(start) = first.cpu.get(service).and_then(|replicas| replicas.get(replica)) {
+                    let used = end.saturating_sub(*start).as_secs_f64() / seconds;
+                    cores.entry(service.clone()).or_default().insert(replica.clone(), used);
+                }
+            }
+        }
+        cores
     }
 
     /// The last observation that was made by then.

@@ -102,12 +102,15 @@ fn utilisation_is_the_share_of_the_slots() {
         let hasher = BTreeMap::from([("hasher.1".to_owned(), load(4.0, 0))]);
         let loads = BTreeMap::from([("rng".to_owned(), rng), ("hasher".to_owned(), hasher)]);
         let at = origin + Duration::from_secs(second);
-        let cpu = BTreeMap::from([("all".to_owned(), busy(0.25))]);
+        let mut used = BTreeMap::from([("here".to_owned(), busy(0.25))]);
+        // A replica that begins in between is left out.
+        used.extend((second > 2).then(|| ("late".to_owned(), busy(9.0))));
+        let cpu = BTreeMap::from([("all".to_owned(), used)]);
         track.push(Observation { at, workers: Vec::new(), hashes: 0, loads, cpu });
     }
     let (from, to) = (after(origin, 1.0), after(origin, 4.0));
     assert_eq!(track.load("rng", from, to), Some((Some(0.75), 6.0)));
     assert_eq!(track.load("hasher", from, to), Some((None, 3.0)));
     assert_eq!(track.load("redis", from, to), None);
-    assert_eq!(track.cores(from, to)["all"], 0.25);
+    assert_eq!(track.cores(from, to)["all"], BTreeMap::from([("here".to_owned(), 0.25)]));
 }

@@ -15,7 +15,7 @@ pub use evidence::{number, symbol};
 
 /// A service that is busy for more than this share of the time is saturated. The rest is what its slot loses between
 /// two requests, and what the ends of the measuring time cut off.
-const SATURATED: f64 = 0.95;
+pub(crate) const SATURATED: f64 = 0.95;
 
 /// Processors that are busy for more than this share leave the services waiting for them.
 const CPU_SATURATED: f64 = 0.85;

@@ -1,20 +1,58 @@
 //! The files of a sweep: JSON and its schema, CSV, the table, HDR logs.
 
+#[path = "made/grid.rs"]
+mod grids;
 mod made;
 
 use made::{settings, sweep, sweep_with};
+use sweep::file::Found;
+use sweep::grid::Grid;
 use sweep::result::{Settings, Sweep};
-use sweep::{csv, hdr, table};
+use sweep::{csv, file, files, hdr, table};
 
 const SCHEMA: &str = include_str!("../schema/sweep.schema.json");
+const GRID_SCHEMA: &str = include_str!("../schema/grid.schema.json");
 
 #[test]
-fn the_schema_file_is_what_the_types_say() {
-    let derived = serde_json::to_string_pretty(&schemars::schema_for!(Sweep)).expect("serialises");
-    assert!(
-        derived.trim() == SCHEMA.trim(),
-        "schema/sweep.schema.json is out of date. Make it again with:\n  cargo run -p sweep --example schema > loadgen/sweep/schema/sweep.schema.json"
-    );
+fn the_schema_files_are_what_the_types_say() {
+    let kinds = [
+        ("sweep", SCHEMA, schemars::schema_for!(Sweep), ""),
+        ("grid", GRID_SCHEMA, schemars::schema_for!(Grid), " grid"),
+    ];
+    for (name, file, derived, argument) in kinds {
+        let derived = serde_json::to_string_pretty(&derived).expect("serialises");
+        assert!(
+            derived.trim() == file.trim(),
+            "schema/{name}.schema.json is out of date. Make it again with:\n  cargo run -p sweep --example schema{argument} > loadgen/sweep/schema/{name}.schema.json"
+        );
+    }
+}
+
+#[test]
+fn a_grid_obeys_its_schema_and_survives_its_files() {
+    let grid = grids::grid(&Settings { replicas: vec![1, 3], ..settings() }, &[1, 2]);
+    let schema: serde_json::Value = serde_json::from_str(GRID_SCHEMA).expect("the schema is JSON");
+    let validator = jsonschema::validator_for(&schema).expect("the schema is a schema");
+    let value = serde_json::to_value(&grid).expect("serialises");
+    let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
+
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let paths = files::write_grid(&grid, folder.path()).expect("writes");
+    assert!(paths[0].ends_with("report.html"), "{paths:?}");
+    let Found::Grid(read) = file::read_either(folder.path()).expect("reads") else { panic!("a sweep") };
+    assert_eq!(read.sentence(), grid.sentence());
+    assert_eq!(file::read(&folder.path().join("rng-2")).expect("a row is a sweep").settings.set["rng"], 2);
+    let refused = file::read(folder.path()).expect_err("not one sweep").to_string();
+    assert!(refused.contains("name the folder of one of its rows"), "{refused}");
+    assert!(files::prepare(folder.path(), false).expect_err("taken").contains("--force"));
+    let csv = std::fs::read_to_string(folder.path().join("grid.csv")).expect("reads");
+    assert_eq!(csv.lines().count(), 5, "a header and four steps:\n{csv}");
+
+    let table = anstream::adapter::strip_str(&table::grid(&grid)).to_string();
+    let first: Vec<&str> = table.lines().next().expect("a header").split_whitespace().collect();
+    assert_eq!(first, ["rng", "\\", "workers", "1", "3"]);
+    assert_eq!(table.lines().count(), 3, "{table}");
 }
 
 #[test]
@@ -72,7 +110,7 @@ fn every_row_of_the_csv_has_every_column() {
     let mut sweep = sweep(settings(), 0.01);
     sweep.steps[3].probes.remove("hasher");
     sweep.steps[4].theory_hashes_per_second = None;
-    let text = csv::csv(&sweep);
+    let text = csv::csv(&[&sweep]);
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 11);
     assert!(rows.iter().all(|row| row.len() == rows[0].len()));

@@ -1,5 +1,7 @@
 //! The report, made from every kind of run and from broken ones.
 
+#[path = "made/grid.rs"]
+mod grids;
 mod made;
 
 use made::{settings, sweep, sweep_with};
@@ -10,12 +12,16 @@ fn count(text: &str, what: &str) -> usize {
     text.matches(what).count()
 }
 
-/// What holds for every report.
+/// What holds for every report of a sweep.
 fn sound(sweep: &Sweep) -> String {
-    let html = report::html(sweep);
+    sound_page(&report::html(sweep))
+}
+
+/// What holds for every report.
+fn sound_page(html: &str) -> String {
     for tag in ["section", "figure", "table", "svg", "p", "ul", "div", "details", "tr"] {
-        let opened = count(&html, &format!("<{tag}>")) + count(&html, &format!("<{tag} "));
-        assert_eq!(opened, count(&html, &format!("</{tag}>")), "<{tag}>");
+        let opened = count(html, &format!("<{tag}>")) + count(html, &format!("<{tag} "));
+        assert_eq!(opened, count(html, &format!("</{tag}>")), "<{tag}>");
     }
     for wrong in ["NaN", "inf ", "http://", "https://", "<script", "Some(", "None"] {
         assert!(!html.contains(wrong), "{wrong:?} in the report");
@@ -25,7 +31,7 @@ fn sound(sweep: &Sweep) -> String {
     let all = ids.len();
     ids.dedup();
     assert_eq!(ids.len(), all, "an id stands for two things");
-    html
+    html.to_owned()
 }
 
 #[test]
@@ -112,14 +118,52 @@ fn names_from_outside_do_not_become_markup() {
 fn tasks_are_counted_by_node() {
     let set = [("placed".to_owned(), 1)].into();
     let html = sound(&sweep(Settings { set, ..settings() }, 0.004));
-    assert!(html.contains("Where the tasks ran") && html.contains("worker × 4"));
+    assert!(html.contains("Where the tasks ran") && html.contains("worker × 4, 0.008 cores"));
 }
 
 #[test]
-fn a_grid_is_a_map() {
-    let mut whole = sweep(settings(), 0.004);
-    let more = sweep(Settings { set: [("rng".to_owned(), 2)].into(), ..settings() }, 0.004);
-    whole.steps.extend(more.steps);
-    let html = sound(&whole);
-    assert!(html.contains("Throughput by workers and replicas of rng"));
+fn a_grid_is_a_map_with_its_limits_and_a_way_to_each_row() {
+    let grid = grids::grid(&Settings { replicas: vec![1, 3, 6, 10], ..settings() }, &[1, 2, 3]);
+    let html = sound_page(&report::grid::html(&grid));
+    for part in [
+        "How the application scales with workers and replicas of rng",
+        "Hashes per second by workers and replicas of rng",
+        "are enough for it. At 10 workers the limit is rng with 1 to 3 replicas of rng.",
+        "rng 99.7",
+        "the workers",
+        "href=\"rng-3/report.html\"",
+    ] {
+        assert!(html.contains(part), "no {part:?} in {html}");
+    }
+    assert!(!html.contains("was ended early"));
+}
+
+#[test]
+fn a_grid_names_what_is_enough_and_where_the_limit_moves() {
+    let grid = grids::grid(&Settings { replicas: vec![1, 3, 6], ..settings() }, &[1, 2, 3, 4]);
+    let sentence = grid.sentence();
+    assert!(sentence.contains("6 workers with 2 replicas of rng are enough for it."), "{sentence}");
+    assert!(
+        sentence.ends_with(
+            "At 6 workers the limit is rng with 1 to 2 replicas of rng, the workers themselves with 3 to 4 replicas of rng."
+        ),
+        "{sentence}"
+    );
+    let cell = grid.cell(3, 1).expect("it was measured");
+    assert!(cell.theory.is_some_and(|theory| (theory - 10.0).abs() < 1e-9));
+    assert!(cell.deviation().is_some_and(|share| share.abs() < 0.01));
+    assert!(grid.cell(4, 1).is_none() && grid.cell(3, 9).is_none());
+}
+
+#[test]
+fn a_grid_that_ended_early_says_so() {
+    let mut grid = grids::grid(&Settings { replicas: vec![1, 3], ..settings() }, &[1, 2, 3]);
+    grid.interrupted = true;
+    grid.rows.pop();
+    grid.rows[1].steps.pop();
+    let html = sound_page(&report::grid::html(&grid));
+    assert!(html.contains("2 of 3 rows were begun"), "{html}");
+    grid.rows.clear();
+    let html = sound_page(&report::grid::html(&grid));
+    assert!(html.contains("No step was finished"), "{html}");
 }

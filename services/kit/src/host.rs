@@ -1,8 +1,18 @@
 //! Facts about the machine or container that the program runs on.
 
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
+
 /// The host's name, as `hostname` prints it; a container's is its short id unless it was given one.
 pub fn name() -> String {
     rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Processor time that this process has used, in its own code and in the kernel.
+pub fn cpu_time() -> Duration {
+    let used = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.unsigned_abs() as u32)
 }
 
 /// Raises the limit of open files to what the system allows, so that thousands of idle connections fit.

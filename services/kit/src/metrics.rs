@@ -3,16 +3,22 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::http::StatusCode;
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::counter::Counter;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+
+use crate::host;
 
 /// The metrics of one service; clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
     registry: Arc<Mutex<Registry>>,
+    process: Arc<Registry>,
     answers: Answers,
 }
 
@@ -31,8 +37,20 @@ struct Status {
     code: u16,
 }
 
+/// Processor time under the name that Prometheus' own clients give it.
+#[derive(Debug)]
+struct ProcessorTime;
+
+impl Collector for ProcessorTime {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let used = ConstCounter::new(host::cpu_time().as_secs_f64());
+        let help = "Processor time that this process has used, in seconds";
+        used.encode(encoder.encode_descriptor("process_cpu_seconds", help, None, used.metric_type())?)
+    }
+}
+
 impl Metrics {
-    /// Metrics whose names all begin with the service's, as `rng_requests_total`.
+    /// Metrics whose names begin with the service's, as `rng_requests_total`; those of the process have no such beginning.
     pub fn new(service: &str) -> Self {
         let mut registry = Registry::with_prefix(service);
         let answers = Answers {
@@ -42,7 +60,11 @@ impl Metrics {
         };
         registry.register("requests", "Requests answered, by status", answers.by_status.clone());
         registry.register("connections", "Connections that are open now", answers.connections.clone());
-        Self { registry: Arc::new(Mutex::new(registry)), answers }
+        // A task's host name is the beginning of its container's id: by it a reader knows which task told this.
+        let mut process = Registry::default();
+        process.register("host", "The host or container that this runs in", Info::new([("name", host::name())]));
+        process.register_collector(Box::new(ProcessorTime));
+        Self { registry: Arc::new(Mutex::new(registry)), process: Arc::new(process), answers }
     }
 
     /// Lets a service add metrics of its own.
@@ -60,7 +82,9 @@ impl Metrics {
         let mut text = String::new();
         let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a string cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        let _ = encode_registry(&mut text, &registry)
+            .and_then(|()| encode_registry(&mut text, &self.process))
+            .and_then(|()| encode_eof(&mut text));
         text
     }
 }
@@ -102,5 +126,14 @@ mod tests {
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");
         }
+    }
+
+    #[test]
+    fn the_process_tells_its_host_and_its_processor_time() {
+        let text = Metrics::new("rng").text();
+        assert!(text.contains(&format!("host_info{{name=\"{}\"}} 1\n", host::name())), "{text}");
+        let used = text.lines().find_map(|line| line.strip_prefix("process_cpu_seconds_total ")).expect("a counter");
+        assert!(used.parse::<f64>().unwrap() > 0.0, "{used}");
+        assert_eq!(text.matches("# EOF\n").count(), 1, "{text}");
     }
 }

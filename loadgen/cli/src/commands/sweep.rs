@@ -12,12 +12,14 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, bail};
 use kit::settings;
 use ledger::Ledger;
+use sweep::file::Found;
+use sweep::grid::Grid;
 use sweep::platform::Platform;
 use sweep::platform::compose::{self, Compose};
 use sweep::platform::embedded::{Config, Embedded};
 use sweep::platform::swarm::{self, Swarm};
 use sweep::result::{Settings, Sweep};
-use sweep::run::{Plan, run as run_plan};
+use sweep::run::{Plan, run as run_plan, run_grid};
 use sweep::{files, table};
 
 use self::progress::Progress;
@@ -34,9 +36,11 @@ Examples:
   loadgen sweep --set rng=3                  the same with three replicas of rng
   loadgen sweep --workers 1,2,5,10 --measure 10s --repeats 3 --out monday
   loadgen sweep --scale rng --replicas 1..5 --set worker=10
+  loadgen sweep --workers 1..10 --grid rng=1..3      a map: workers across, replicas of rng up
   loadgen sweep --think 0 --rng-delay 0 --hasher-delay 0 --rng-concurrency 0 --keep-alive
 
-It writes sweep.json, sweep.csv, HDR logs and report.html. ^C ends it early and writes the steps that were finished.")]
+It writes sweep.json, sweep.csv, HDR logs and report.html; a grid writes grid.json and grid.csv, and each row's files in
+a folder of their own. ^C ends it early and writes the steps that were finished.")]
 pub struct Args {
     /// Where the application runs
     #[arg(long, value_enum, default_value = "embedded")]
@@ -53,6 +57,9 @@ pub struct Args {
     /// Fixed replicas of another service, as rng=3; may be given several times
     #[arg(long, value_parser = sweep::counts::assignment, value_name = "SERVICE=N")]
     set: Vec<(String, u32)>,
+    /// A second service and its numbers of replicas, as rng=1..3: the whole sweep is done for each of them
+    #[arg(long, value_parser = sweep::counts::axis, value_name = "SERVICE=N")]
+    grid: Option<(String, Vec<u32>)>,
     /// How long each step is measured
     #[arg(long, value_parser = range::span, default_value = "5s", value_name = "TIME")]
     measure: Duration,
@@ -151,27 +158,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let folder = args.out.clone().unwrap_or_else(default_folder);
     kit::host::raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to run on")?;
-    let sweep = runtime.block_on(async {
+    let found = runtime.block_on(async {
         // The folder comes after the platform, so that nothing is left where there is no platform.
         let prepare = || files::prepare(&folder, args.force).map_err(anyhow::Error::msg);
         match args.platform {
-            Where::Embedded => on(embedded(args).await?, prepare, &plan).await,
-            Where::Compose => on(Compose::connect(compose(&args.deployed)).await?, prepare, &plan).await,
-            Where::Swarm => on(Swarm::connect(swarm(&args.deployed)?).await?, prepare, &plan).await,
+            Where::Embedded => on(embedded(args).await?, prepare, &plan, args).await,
+            Where::Compose => on(Compose::connect(compose(&args.deployed)).await?, prepare, &plan, args).await,
+            Where::Swarm => on(Swarm::connect(swarm(&args.deployed)?).await?, prepare, &plan, args).await,
         }
     })?;
-    report(&sweep, args, &folder)
+    match found {
+        Found::Sweep(sweep) => report(&sweep, args, &folder),
+        Found::Grid(grid) => report_grid(&grid, args, &folder),
+    }
 }
 
 async fn on(
     mut platform: impl Platform,
     prepare: impl FnOnce() -> anyhow::Result<()>,
     plan: &Plan,
-) -> anyhow::Result<Sweep> {
+    args: &Args,
+) -> anyhow::Result<Found> {
     prepare()?;
     let stop = kit::start::stop_on_signals().context("cannot wait for signals")?;
     let mut progress = Progress::new(std::io::stderr().is_terminal());
-    let outcome = run_plan(&mut platform, plan, &mut progress, stop).await;
+    let outcome = match &args.grid {
+        None => run_plan(&mut platform, plan, &mut progress, stop).await.map(|sweep| Found::Sweep(Box::new(sweep))),
+        Some((service, replicas)) => {
+            run_grid(&mut platform, plan, (service, replicas), &mut progress, stop).await.map(Found::Grid)
+        }
+    };
     progress.clear();
     Ok(outcome?)
 }
@@ -231,13 +247,22 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
     // A fixed number for each service, so that a step never depends on the one before.
     let mut set: BTreeMap<String, u32> = services.iter().map(|service| ((*service).to_owned(), 1)).collect();
     set.extend(args.set.iter().cloned());
-    for service in set.keys().chain([&args.scale]) {
+    let second = args.grid.iter().map(|(service, _)| service);
+    for service in set.keys().chain([&args.scale]).chain(second) {
         if !services.contains(&service.as_str()) {
             bail!("there is no service `{service}` to scale: there are worker, rng and hasher");
         }
     }
     if args.set.iter().any(|(service, _)| *service == args.scale) {
         bail!("--set {}=… contradicts the sweep over {}", args.scale, args.scale);
+    }
+    if let Some((service, _)) = &args.grid {
+        if *service == args.scale {
+            bail!("--grid {service}=… and the sweep over {service} are the same axis: --grid wants a second service");
+        }
+        if args.set.iter().any(|(other, _)| other == service) {
+            bail!("--set {service}=… contradicts --grid {service}=…");
+        }
     }
     set.remove(&args.scale);
     let ms = |duration: Duration| duration.as_secs_f64() * 1e3;
@@ -281,8 +306,31 @@ fn report(sweep: &Sweep, args: &Args, folder: &std::path::Path) -> anyhow::Resul
         let (done, all) = (sweep.steps.len(), sweep.settings.replicas.len() * sweep.settings.repeats as usize);
         anstream::eprintln!("Ended early: {done} of {all} steps were finished, and are written.");
     }
+    say_where(&paths);
+    Ok(if sweep.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+fn report_grid(grid: &Grid, args: &Args, folder: &std::path::Path) -> anyhow::Result<ExitCode> {
+    let paths = files::write_grid(grid, folder).map_err(anyhow::Error::msg)?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(grid)?);
+    } else {
+        anstream::println!("Hashes a second:\n{}\n{}", table::grid(grid), grid.sentence());
+    }
+    if grid.interrupted {
+        anstream::eprintln!(
+            "Ended early: {} of {} rows were begun, and are written.",
+            grid.rows.len(),
+            grid.replicas.len()
+        );
+    }
+    say_where(&paths);
+    Ok(if grid.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// Where the files are: the report, and those beside it.
+fn say_where(paths: &[PathBuf]) {
     let names: Vec<String> =
         paths.iter().skip(1).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     anstream::eprintln!("Report: {} (beside it {})", paths[0].display(), names.join(", "));
-    Ok(if sweep.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
 }

@@ -18,8 +18,8 @@ use swarm::bollard::query_parameters::{
 
 use super::deployed::{Addresses, Counter};
 use super::environment::{Environment, complete, pairs};
-use super::{Error, Observation, Platform, Replicas};
-use crate::result::{Machine, Placement, Settings};
+use super::{Error, Observation, Placed, Platform, Replicas};
+use crate::result::{Machine, Settings};
 
 const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
@@ -275,12 +275,16 @@ impl Platform for Compose {
         let servers = servers.map(|(name, replicas)| (name.clone(), addresses(replicas))).collect();
         let docker = self.engine.docker();
         let used = self.replicas.iter().flat_map(|(service, replicas)| {
-            replicas.iter().map(move |replica| async move { Some((service.clone(), cpu(docker, replica.id()).await?)) })
+            replicas.iter().map(move |replica| async move {
+                Some((service.clone(), replica.name(), cpu(docker, replica.id()).await?))
+            })
         });
         let (observation, used) = tokio::join!(self.counter.observe(&servers), join_all(used));
         let mut observation = observation?;
-        for (service, time) in used.into_iter().flatten() {
-            *observation.cpu.entry(service).or_default() += time;
+        // The engine's figures, which the public application's parts have too.
+        observation.cpu.clear();
+        for (service, replica, time) in used.into_iter().flatten() {
+            observation.cpu.entry(service).or_default().insert(replica, time);
         }
         Ok(observation)
     }
@@ -293,7 +297,7 @@ impl Platform for Compose {
         ["rng", "hasher"].into_iter().filter_map(first).collect()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placement>, Error> {
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         Ok(Vec::new())
     }
 

@@ -32,9 +32,20 @@ pub(super) enum Counter {
 impl Counter {
     /// Looks at the application once.
     pub async fn observe(&self, replicas: &BTreeMap<String, Addresses>) -> Result<Observation, Error> {
-        let (counted, loads) = tokio::join!(self.count(), loads(replicas));
+        let (counted, told) = tokio::join!(self.count(), ask(replicas));
         let (workers, hashes) = counted?;
-        Ok(Observation { at: Instant::now(), workers, hashes, loads, cpu: BTreeMap::new() })
+        let mut observation =
+            Observation { at: Instant::now(), workers, hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() };
+        for (service, replica, metrics) in told {
+            if let Some(load) = load(&service, &metrics) {
+                observation.loads.entry(service.clone()).or_default().insert(replica.clone(), load);
+            }
+            if let Some(used) = seconds(&metrics, "process_cpu_seconds_total") {
+                let name = host(&metrics).unwrap_or(replica);
+                observation.cpu.entry(service).or_default().insert(name, used);
+            }
+        }
+        Ok(observation)
     }
 
     async fn count(&self) -> Result<(Vec<ledger::Announcement>, i64), Error> {
@@ -59,33 +70,40 @@ impl Counter {
     }
 }
 
-/// What each replica has done; one that does not tell, as those of the public application, is left out.
-async fn loads(replicas: &BTreeMap<String, Addresses>) -> BTreeMap<String, BTreeMap<String, Load>> {
+/// The metrics of each replica, with its service and its name; one that does not tell, as those of the public application, is
+/// left out.
+async fn ask(replicas: &BTreeMap<String, Addresses>) -> Vec<(String, String, String)> {
     let asked = replicas.iter().flat_map(|(service, addresses)| {
         addresses.iter().map(move |(replica, address)| async move {
-            let load = load(service, &get(address, "/metrics").await.ok()?)?;
-            Some((service.clone(), replica.clone(), load))
+            Some((service.clone(), replica.clone(), get(address, "/metrics").await.ok()?))
         })
     });
-    let mut loads: BTreeMap<String, BTreeMap<String, Load>> = BTreeMap::new();
-    for (service, replica, load) in join_all(asked).await.into_iter().flatten() {
-        loads.entry(service).or_default().insert(replica, load);
-    }
-    loads
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// The value of a metric that has no labels.
+fn figure(metrics: &str, name: &str) -> Option<f64> {
+    let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
+}
+
+/// The value of a metric that is a time in seconds.
+fn seconds(metrics: &str, name: &str) -> Option<Duration> {
+    Duration::try_from_secs_f64(figure(metrics, name)?).ok()
+}
+
+/// The name of the host or container that tells these metrics.
+fn host(metrics: &str) -> Option<String> {
+    let labels = metrics.lines().find_map(|line| line.strip_prefix("host_info{name=\""))?;
+    Some(labels.split_once('"')?.0.to_owned())
 }
 
 /// Reads the three figures of a service's slots out of its metrics.
 fn load(service: &str, metrics: &str) -> Option<Load> {
-    let figure = |name: &str| -> Option<f64> {
-        let name = format!("{service}_{name}");
-        let mut lines = metrics.lines().filter_map(|line| line.split_once(' '));
-        lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
-    };
-    let seconds = |name: &str| Duration::try_from_secs_f64(figure(name)?).ok();
     Some(Load {
-        slots: figure("slots")? as u32,
-        busy: seconds("busy_seconds_total")?,
-        waiting: seconds("waiting_seconds_total")?,
+        slots: figure(metrics, &format!("{service}_slots"))? as u32,
+        busy: seconds(metrics, &format!("{service}_busy_seconds_total"))?,
+        waiting: seconds(metrics, &format!("{service}_waiting_seconds_total"))?,
     })
 }
 
@@ -125,13 +143,26 @@ mod tests {
     use tokio::net::TcpListener;
 
     const METRICS: &str = "# HELP rng_slots Slots.\n# TYPE rng_slots gauge\nrng_slots 1\n\
-        rng_busy_seconds_total 20.5\nrng_waiting_seconds_total 0.25\nrng_requests_total{code=\"200\"} 242\n";
+        rng_busy_seconds_total 20.5\nrng_waiting_seconds_total 0.25\nrng_requests_total{code=\"200\"} 242\n\
+        host_info{name=\"4f2a\"} 1\nprocess_cpu_seconds_total 0.5\n";
 
     #[test]
     fn the_figures_of_the_slots_are_read() {
         let load = load("rng", METRICS).unwrap();
         assert_eq!((load.slots, load.busy.as_millis(), load.waiting.as_millis()), (1, 20_500, 250));
         assert_eq!(super::load("hasher", METRICS), None);
+    }
+
+    #[tokio::test]
+    async fn a_replica_s_processor_time_stands_under_its_host_s_name() {
+        let answer = format!("HTTP/1.0 200 OK\r\n\r\n{METRICS}");
+        let rng = server(answer.leak()).await;
+        let page = Counter::Page(server("HTTP/1.0 200 OK\r\n\r\n{\"hashes\":42}").await.to_string());
+        let replicas = BTreeMap::from([("rng".to_owned(), Addresses::from([("10.0.1.5".to_owned(), rng)]))]);
+        let seen = page.observe(&replicas).await.unwrap();
+        assert_eq!(seen.cpu["rng"], BTreeMap::from([("4f2a".to_owned(), Duration::from_millis(500))]));
+        assert_eq!(seen.loads["rng"]["10.0.1.5"].slots, 1);
+        assert_eq!(super::host("process_cpu_seconds_total 0.5\n"), None);
     }
 
     /// Answers every request with this.

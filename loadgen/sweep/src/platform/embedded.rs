@@ -10,14 +10,13 @@ use kit::metrics::Metrics;
 use kit::serve::{Limits, Server, accept};
 use kit::turn::Slots;
 use ledger::Ledger;
-use rustix::time::{ClockId, clock_gettime};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use worker::{Outcome, Target, Worker};
 
-use super::{Error, Load, Observation, Platform, Replicas};
-use crate::result::{Machine, Placement, Settings};
+use super::{Error, Load, Observation, Placed, Platform, Replicas};
+use crate::result::{Machine, Settings};
 
 /// How often a worker commits and announces: finer than in a swarm, as it costs nothing here.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -137,7 +136,8 @@ impl Platform for Embedded {
             workers,
             hashes,
             loads: loads.into(),
-            cpu: BTreeMap::from([("all".to_owned(), cpu_time())]),
+            // This process' own work for the probes is among it.
+            cpu: BTreeMap::from([("all".to_owned(), BTreeMap::from([(kit::host::name(), kit::host::cpu_time())]))]),
         })
     }
 
@@ -147,7 +147,7 @@ impl Platform for Embedded {
             .into()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placement>, Error> {
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         Ok(Vec::new())
     }
 
@@ -237,10 +237,4 @@ async fn balance(listener: TcpListener, replicas: Replicated) {
 
 fn lock(replicas: &Replicated) -> MutexGuard<'_, Vec<(Arc<Server>, Arc<Slots>)>> {
     replicas.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Processor time that this process has used, its own work for probes among it.
-fn cpu_time() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.unsigned_abs() as u32)
 }

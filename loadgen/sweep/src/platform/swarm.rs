@@ -10,8 +10,8 @@ use swarm::{Engine, Swarm as Manager};
 
 use super::deployed::{Addresses, Counter, resolve};
 use super::environment::{Environment, complete};
-use super::{Error, Observation, Platform, Replicas};
-use crate::result::{Machine, Placement, Settings};
+use super::{Error, Observation, Placed, Platform, Replicas};
+use crate::result::{Machine, Settings};
 
 /// The services that are watched and may be scaled.
 const SERVICES: [&str; 3] = ["worker", "rng", "hasher"];
@@ -171,7 +171,7 @@ impl Platform for Swarm {
     async fn observe(&mut self) -> Result<Observation, Error> {
         let mut replicas: BTreeMap<String, Addresses> = BTreeMap::new();
         if self.inside {
-            for service in ["rng", "hasher"] {
+            for service in SERVICES {
                 replicas.insert(service.to_owned(), resolve(&format!("tasks.{service}"), 80).await);
             }
         }
@@ -190,15 +190,17 @@ impl Platform for Swarm {
             .into()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placement>, Error> {
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         let mut placement = Vec::new();
         for (service, full) in &self.names {
             // A step has just been measured, so the service has converged but for what was lost in the last moment.
             let converged = self.manager.converge(full, self.config.bound).await.map_err(said)?;
-            placement.extend(converged.running.iter().map(|task| Placement {
+            placement.extend(converged.running.iter().map(|task| Placed {
                 service: service.clone(),
                 task: task.name(service),
                 node: converged.node_of(task).to_owned(),
+                // A container's host name is the beginning of its id, unless the service was given one.
+                replica: task.container.as_ref().and_then(|id| Some(id.get(..12)?.to_owned())),
             }));
         }
         Ok(placement)

@@ -1,5 +1,6 @@
 //! `report.html`: what was measured, what it means, and how one knows, in one file.
 
+pub mod grid;
 mod head;
 mod latency;
 mod machine;

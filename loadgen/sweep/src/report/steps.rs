@@ -6,7 +6,7 @@ use charts::{Table, escape};
 
 use super::{many, services};
 use crate::format::{difference, fine_rate, margin, percent, time};
-use crate::result::Sweep;
+use crate::result::{Placement, Sweep};
 
 /// The table of all steps.
 pub fn html(sweep: &Sweep) -> String {
@@ -93,16 +93,19 @@ pub fn placement(sweep: &Sweep) -> String {
         let mut fields = vec![step.swept(&sweep.settings).to_string()];
         for node in &nodes {
             let mut tasks: BTreeMap<&str, u32> = BTreeMap::new();
-            for task in step.placement.iter().filter(|task| task.node == **node) {
+            let here: Vec<&Placement> = step.placement.iter().filter(|task| task.node == **node).collect();
+            for task in &here {
                 *tasks.entry(&task.service).or_default() += 1;
             }
-            let list: Vec<String> = tasks.iter().map(|(service, count)| format!("{service} × {count}")).collect();
+            let mut list: Vec<String> = tasks.iter().map(|(service, count)| format!("{service} × {count}")).collect();
+            let told: Vec<f64> = here.iter().filter_map(|task| task.cpu_cores).collect();
+            list.extend((!told.is_empty()).then(|| format!("{:.3} cores", told.iter().sum::<f64>())));
             fields.push(if list.is_empty() { "–".to_owned() } else { list.join(", ") });
         }
         table = table.row(fields);
     }
     format!(
-        "<p class=\"soft\">How many tasks of each service every node ran while a step was measured.</p>{}",
+        "<p class=\"soft\">How many tasks of each service every node ran while a step was measured, and the processor time that they used together.</p>{}",
         table.of_words().html()
     )
 }

@@ -1,12 +1,10 @@
 //! Throughput against replicas: measured, by theory, and by the law that fits.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use charts::{Axis, Chart, Figure, HeatMap, Look, Mark, Point, Series, Unit, figure};
+use charts::{Axis, Chart, Look, Mark, Point, Series, figure};
 use model::law::Law;
 
 use super::{many, ordered};
-use crate::format::{rate, times};
+use crate::format::times;
 use crate::result::{Step, Sweep};
 use crate::theory;
 
@@ -16,20 +14,8 @@ const HEADROOM: f64 = 1.4;
 /// Points of a smooth curve.
 const SMOOTH: u32 = 120;
 
-/// The chart of throughput, and a map where more than one service was swept.
+/// The chart of throughput.
 pub fn html(sweep: &Sweep) -> String {
-    let mut html = curve(sweep);
-    if let Some(map) = grid(sweep) {
-        html.push_str(
-            &Figure::heat(&map)
-                .explain("Hashes per second for every combination that was measured; the darker, the more. Along a row or column that stays the same shade, more replicas of that service bring nothing.")
-                .html(),
-        );
-    }
-    html
-}
-
-fn curve(sweep: &Sweep) -> String {
     let steps = ordered(sweep);
     let swept = |step: &Step| step.swept(&sweep.settings);
     let (first, last) = (swept(steps[0]), swept(steps[steps.len() - 1]));
@@ -149,38 +135,4 @@ fn fitted(sweep: &Sweep, first: u32, last: u32) -> Option<(String, Vec<Point>)> 
         Point::new(n, law.at(&values, n))
     });
     Some((format!("fitted: {}", law.title()), points.collect()))
-}
-
-/// Throughput by workers and another service, where both were swept.
-fn grid(sweep: &Sweep) -> Option<HeatMap> {
-    let scaled = &sweep.settings.scaled;
-    let mut counts: BTreeMap<&String, BTreeSet<u32>> = BTreeMap::new();
-    for step in &sweep.steps {
-        for (service, count) in &step.replicas {
-            counts.entry(service).or_default().insert(*count);
-        }
-    }
-    let other = counts.keys().find(|service| **service != scaled && counts[*service].len() > 1)?.to_string();
-    let (columns, rows) = (counts.get(scaled)?, counts.get(&other)?);
-    let cell = |column: u32, row: u32| {
-        let found: Vec<f64> = sweep
-            .steps
-            .iter()
-            .filter(|step| step.swept(&sweep.settings) == column && step.replicas.get(&other) == Some(&row))
-            .map(|step| step.hashes_per_second.value)
-            .collect();
-        (!found.is_empty()).then(|| found.iter().sum::<f64>() / found.len() as f64)
-    };
-    let cells = rows.iter().map(|row| columns.iter().map(|column| cell(*column, *row)).collect()).collect();
-    let names = |set: &BTreeSet<u32>| set.iter().map(u32::to_string).collect();
-    let best = sweep.steps.iter().map(|step| step.hashes_per_second.value).fold(0.0, f64::max);
-    let map = HeatMap::new(
-        "grid-chart",
-        format!("Throughput by {} and replicas of {other}", many(&sweep.settings)),
-        (many(&sweep.settings), names(columns)),
-        (format!("replicas of {other}"), names(rows)),
-        cells,
-        Unit::Plain,
-    );
-    Some(map.describe(format!("The highest is {} hashes/s.", rate(best))))
 }

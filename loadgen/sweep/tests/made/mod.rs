@@ -149,6 +149,7 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
                 service: "worker".to_owned(),
                 task: format!("worker.{k}"),
                 node: format!("node{}", k % 3 + 1),
+                cpu_cores: Some(0.002),
             })
             .collect()
     } else {

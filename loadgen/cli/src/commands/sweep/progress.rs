@@ -30,6 +30,11 @@ impl Progress {
 }
 
 impl Watcher for Progress {
+    fn row(&mut self, row: usize, rows: usize, what: &str) {
+        self.clear();
+        anstream::eprintln!("Row {row} of {rows}: {what}");
+    }
+
     fn sample(&mut self, step: usize, steps: usize, sample: &Sample) {
         if !self.terminal {
             return;
