@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
-use axum::extract::Request;
-use axum::http::header;
+use axum::body::{Bytes, HttpBody};
+use axum::http::{Request, header};
+use http_body::Frame;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
 
@@ -26,7 +26,11 @@ const LEFTOVER: u64 = 64 << 20;
 const LEFTOVER_TIME: Duration = Duration::from_secs(5);
 
 /// The SHA-256 digest of a request's body in lowercase hexadecimal.
-pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<String, Refusal> {
+pub async fn digest<B>(request: Request<B>, limit: u64, patience: Duration) -> Result<String, Refusal>
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Send,
+{
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit {
@@ -53,13 +57,14 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
         }
         hash.update(&data);
     }
-    Ok(hex(&hash.finalize()))
+    Ok(base16ct::lower::encode_string(&hash.finalize()))
 }
 
-type Frame = Result<http_body::Frame<axum::body::Bytes>, axum::Error>;
-
 /// The next piece of the body, within the bound. What has already arrived is taken without setting a timer.
-async fn next(body: &mut Body, patience: Duration) -> Result<Option<Frame>, Refusal> {
+async fn next<B>(body: &mut B, patience: Duration) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Refusal>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
     let mut frame = body.frame();
     if let std::task::Poll::Ready(frame) = futures_util::poll!(&mut frame) {
         return Ok(frame);
@@ -69,7 +74,11 @@ async fn next(body: &mut Body, patience: Duration) -> Result<Option<Frame>, Refu
 
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would
 /// see a reset and never read why.
-fn discard(mut body: Body) {
+fn discard<B>(mut body: B)
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Send,
+{
     tokio::spawn(tokio::time::timeout(LEFTOVER_TIME, async move {
         let mut left = LEFTOVER;
         while let Some(Ok(frame)) = body.frame().await {
@@ -80,9 +89,4 @@ fn discard(mut body: Body) {
             };
         }
     }));
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }

@@ -13,14 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRef, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{self, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use kit::express::Express;
 use kit::metrics::Metrics;
 use kit::turn::{Slots, Turn};
-use kit::{clock, host, ops, settings};
+use kit::{clock, host, ops, serve, settings};
 
 use crate::body::Refusal;
 
@@ -59,6 +60,19 @@ pub struct App {
     pub router: Router,
     /// The slots that requests hold.
     pub slots: Arc<Slots>,
+    settings: Arc<Settings>,
+}
+
+impl App {
+    /// The service for a server: the routes, with the short way for `POST /`.
+    pub fn express(self) -> impl serve::App {
+        let Self { router, slots, settings } = self;
+        let handle = move |request| {
+            let (slots, settings) = (slots.clone(), settings.clone());
+            async move { Ok(answer(slots.take().await, &settings.config, request).await) }
+        };
+        Express::new(|method, path| method == Method::POST && path == "/", handle, router)
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -83,21 +97,30 @@ impl FromRef<Service> for Arc<Slots> {
 pub fn app(config: &Config, metrics: &Metrics) -> App {
     let slots = Slots::new(config.concurrency);
     metrics.register(|registry| slots.register(registry));
-    let settings = Settings { config: config.clone(), greeting: format!("HASHER running on {}\n", host::name()) };
+    let greeting = format!("HASHER running on {}\n", host::name());
+    let settings = Arc::new(Settings { config: config.clone(), greeting });
     let router = Router::new()
         .route("/", get(greet).post(digest).fallback(wrong_method))
         .fallback(wrong_path)
-        .with_state(Service { slots: slots.clone(), settings: Arc::new(settings) })
+        .with_state(Service { slots: slots.clone(), settings: settings.clone() })
         .merge(ops::routes(metrics.clone(), ops::always_ready()));
-    App { router, slots }
+    App { router, slots, settings }
 }
 
 async fn greet(State(Service { settings, .. }): State<Service>) -> String {
     settings.greeting.clone()
 }
 
-async fn digest(_turn: Turn, State(Service { settings, .. }): State<Service>, request: Request) -> Response {
-    let config = &settings.config;
+async fn digest(turn: Turn, State(service): State<Service>, request: Request) -> Response {
+    answer(turn, &service.settings.config, request).await
+}
+
+/// Hashes a body, and answers when the delay has passed; the turn is over then.
+async fn answer<B>(_turn: Turn, config: &Config, request: http::Request<B>) -> Response
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Send,
+{
     match body::digest(request, config.max_body, config.body_timeout).await {
         Ok(digest) => {
             clock::sleep(config.delay).await;

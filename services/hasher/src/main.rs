@@ -35,6 +35,6 @@ fn main() -> ExitCode {
         return task.run("hasher", cli.listen);
     }
     let metrics = Metrics::new("hasher");
-    let app = hasher::app(&cli.config, &metrics).router;
+    let app = hasher::app(&cli.config, &metrics).express();
     start::on_one_thread(&cli.logs, start::serve_until_signal("hasher", cli.listen, app, &metrics, &cli.limits))
 }

@@ -4,6 +4,7 @@
 //! calls [`start::serve_until_signal`].
 
 pub mod clock;
+pub mod express;
 pub mod health;
 pub mod host;
 pub mod listen;

@@ -4,14 +4,13 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::logs::{self, LogArgs};
 use crate::metrics::Metrics;
-use crate::serve::{Limits, serve};
+use crate::serve::{App, Limits, serve};
 use crate::{health, host, listen};
 
 /// What every program can be asked to do besides its work.
@@ -81,7 +80,7 @@ pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
 pub async fn serve_until_signal(
     service: &str,
     listen: SocketAddr,
-    app: Router,
+    app: impl App,
     metrics: &Metrics,
     limits: &Limits,
 ) -> ExitCode {
