@@ -11,7 +11,9 @@ set --
 for program in $programs; do
     set -- "$@" -p "$program"
 done
-RUSTFLAGS="-C target-feature=+crt-static ${RUSTFLAGS:-}" cargo build --release --locked --target "$host" "$@"
+# The folders of this machine have no business in the programs: the same source gives the same bytes, wherever it lies.
+RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/swarmlab \
+    --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo ${RUSTFLAGS:-}" cargo build --release --locked --target "$host" "$@"
 
 mkdir -p "$folder"
 for program in $programs; do
