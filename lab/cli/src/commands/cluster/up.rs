@@ -41,8 +41,8 @@ pub struct Args {
     /// Release of Debian that nodes are made from: trixie has Docker 26.1, sid a newer one
     #[arg(long, env = "LAB_SUITE", default_value = image::DEFAULT_SUITE)]
     suite: String,
-    /// Another image for the nodes, such as docker:29-dind
-    #[arg(long, env = "LAB_NODE_IMAGE", conflicts_with = "suite")]
+    /// Another image for the nodes in place of that of --suite, such as docker:29-dind
+    #[arg(long, env = "LAB_NODE_IMAGE", value_name = "IMAGE")]
     image: Option<String>,
     /// Where Debian's packages come from
     #[arg(long, env = "LAB_MIRROR", default_value = image::MIRROR, value_name = "URL")]
