@@ -17,7 +17,8 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = Cli::parse();
+    match swarm::patience::check().map_err(anyhow::Error::msg).and_then(|()| cli.command.run()) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("lab: {error:#}");

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use swarm::patient;
 
 use super::{Finding, http};
 use crate::place::Place;
@@ -42,7 +43,7 @@ async fn speed(place: &Place) -> Result<(f64, usize)> {
         let silent = list.iter().any(|worker| !worker["silent"].is_null());
         let speed = state["speed"]["hashes_per_second"].as_f64();
         let settled = !silent && speed.is_some() && list.len() == workers;
-        if !settled && begun.elapsed() < SETTLES_WITHIN {
+        if !settled && begun.elapsed() < patient(SETTLES_WITHIN) {
             (sum, looks, first) = (0.0, 0.0, Instant::now());
         } else if first.elapsed() >= NOT_COUNTED {
             sum += speed.unwrap_or(0.0);
