@@ -5,9 +5,10 @@
 #   test       unit and integration tests: a real Redis, the public application's parts in Python, headless Chromium
 #   swarm      the application on a real swarm of three nodes on this machine, broken in every way that the labs do
 #   labs       every guided lab walked on a swarm of its own: each check fails before its step and passes after
+#   vm         the same swarm with virtual IPs and the routing mesh, which need IPVS in the kernel: in a virtual machine, as root
 #
-# Without a part: all of them. On Debian or Ubuntu, as root or with sudo. A Docker engine that was not running is started for
-# `swarm` and `labs`, and stopped again.
+# Without a part: all of them but `vm`. On Debian or Ubuntu, as root or with sudo. A Docker engine that was not running is started for
+# `swarm`, `labs` and `vm`, and stopped again.
 set -euo pipefail
 cd "$(dirname "$0")"
 . lab/prepare.sh
@@ -41,6 +42,10 @@ labs() {
     lab/labs/walk.sh
 }
 
+vm() {
+    lab/vm/run.sh
+}
+
 trap stop_engine EXIT
 trap 'exit 130' INT TERM
 parts=("$@")
@@ -51,7 +56,8 @@ for part in "${parts[@]}"; do
         test) tests ;;
         swarm) swarm ;;
         labs) labs ;;
-        *) echo "check: there is no part \`$part\`: there are lint, test, swarm and labs" >&2; exit 2 ;;
+        vm) vm ;;
+        *) echo "check: there is no part \`$part\`: there are lint, test, swarm, labs and vm" >&2; exit 2 ;;
     esac
 done
 say "all passed: ${parts[*]}"

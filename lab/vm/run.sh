@@ -22,8 +22,8 @@ PROGRAMS_OF_VM="rng hasher worker webui mesh loadgen lab e2e"
 CLUSTER=vm-images
 NAME=swarmlab-vm-$$
 ACCEL=${VM_ACCEL:-tcg}
-# What the emulated processor takes longer for; lab's own bounds of waits are multiplied by it.
-PATIENCE=${LAB_PATIENCE:-4}
+# lab's bounds of waits, and what rates may fall short of theory, are multiplied by it.
+PATIENCE=${LAB_PATIENCE:-3}
 
 die() { echo "vm: $*" >&2; exit 1; }
 
@@ -73,14 +73,17 @@ root_disk() {
 
 # The engine's images, in a folder that an engine of the same version has made: loading them under emulation takes minutes.
 images_disk() {
-    local from=(lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/*)
+    local from=(lab/vm/Dockerfile lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/*)
     current $CACHE/images.ext4 "${from[@]}" && return
     say "the virtual machine's images, once"
     local lab=$CACHE/programs/lab
     $lab images build
+    image node
     $lab cluster down --name $CLUSTER
     $lab cluster up --name $CLUSTER --nodes 1 --bare --publish none
-    $lab cluster load --name $CLUSTER swarmlab/node:trixie redis:8 registry:2 busybox:1
+    $lab cluster load --name $CLUSTER swarmlab/vm-node:trixie redis:8 registry:2 busybox:1
+    # In the machine it is the node's image.
+    $lab cluster exec --name $CLUSTER head -- docker tag swarmlab/vm-node:trixie swarmlab/node:trixie
     $lab cluster stop head --name $CLUSTER
     disk $CACHE/images.ext4 12288 "$(docker volume inspect -f '{{.Mountpoint}}' $CLUSTER-head)"
     $lab cluster down --name $CLUSTER

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// The variable that all bounds of waits are multiplied by.
+/// The variable that all bounds of waits, and what rates may fall short, are multiplied by.
 pub const PATIENCE: &str = "LAB_PATIENCE";
 
 /// Most that it may say: with a hundred times the bound, nothing that hangs is ever found out.
@@ -12,8 +12,19 @@ const MOST: f64 = 100.0;
 /// The bound of a wait on this machine: as it is, or times `LAB_PATIENCE`. A wait that ends before its bound is as
 /// short as ever. A value that `check` refuses counts as 1.
 pub fn patient(bound: Duration) -> Duration {
+    bound.mul_f64(chosen())
+}
+
+/// By how much a measured rate may fall short of theory, in percent: as it is, or times `LAB_PATIENCE`, and never
+/// more than 50. A slow machine adds to each loop; nothing makes a loop shorter, so there is no such thing for rates
+/// that are too high.
+pub fn shortfall(percent: f64) -> f64 {
+    (percent * chosen()).min(50.0)
+}
+
+fn chosen() -> f64 {
     static FACTOR: OnceLock<f64> = OnceLock::new();
-    bound.mul_f64(*FACTOR.get_or_init(|| factor(&said()).unwrap_or(1.0)))
+    *FACTOR.get_or_init(|| factor(&said()).unwrap_or(1.0))
 }
 
 /// Whether `LAB_PATIENCE` can be understood; for a program's first moments.
@@ -34,7 +45,9 @@ fn factor(said: &str) -> Result<f64, String> {
     }
     let number = said.parse().ok().filter(|factor| (1.0..=MOST).contains(factor));
     number.ok_or_else(|| {
-        format!("{PATIENCE}={said}: bounds of waits are multiplied by it\n  give a number from 1 to {MOST}, or nothing")
+        format!(
+            "{PATIENCE}={said}: waits and tolerances are multiplied by it\n  give a number from 1 to {MOST}, or nothing"
+        )
     })
 }
 

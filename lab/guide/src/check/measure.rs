@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use swarm::patience::shortfall;
 use swarm::patient;
 
 use super::{Finding, http};
@@ -60,7 +61,8 @@ async fn speed(place: &Place) -> Result<(f64, usize)> {
 /// So many hashes a second.
 pub async fn rate(place: &Place, wanted: f64, percent: f64) -> Result<Finding> {
     let (rate, workers) = speed(place).await?;
-    let holds = (rate / wanted - 1.0).abs() * 100.0 <= percent;
+    let off = 100.0 * (rate / wanted - 1.0);
+    let holds = off <= percent && -off <= shortfall(percent);
     let seen = format!("{rate:.2} hashes/s with {workers} workers");
     let mut finding = Finding::when(
         holds,
