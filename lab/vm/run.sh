@@ -6,8 +6,8 @@
 #   lab/vm/run.sh labs [LAB...]        walks the guided labs
 #   lab/vm/run.sh shell                a shell in it
 #
-# On Debian or Ubuntu, as root. It installs what is missing, and keeps the machine's disks in target/vm: for those it needs a
-# Docker engine once. Nothing that runs changes the disks.
+# On Debian or Ubuntu, as root. It installs what is missing, starts a Docker engine where none runs, and keeps the machine's
+# disks in target/vm. Nothing that runs changes the disks. QEMU is in a container, so that it is the same version everywhere.
 #
 #   VM_ACCEL       tcg (the default: the processor is emulated, on every machine) or kvm
 #   VM_MEMORY      MB (4096)
@@ -20,6 +20,7 @@ cd "$(dirname "$0")/../.."
 CACHE=target/vm
 PROGRAMS_OF_VM="rng hasher worker webui mesh loadgen lab e2e"
 CLUSTER=vm-images
+MAKING_IMAGES=
 NAME=swarmlab-vm-$$
 ACCEL=${VM_ACCEL:-tcg}
 # lab's bounds of waits, and what rates may fall short of theory, are multiplied by it.
@@ -43,7 +44,7 @@ made_from() {
 # An ext4 file system of so many MB with what is in a folder. Without a journal: it is never written to twice.
 disk() {
     rm -f "$1" "$1.from"
-    mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$3" "$1.new" "$2M"
+    mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$3" "$1.new" "$2M" >/dev/null
     mv "$1.new" "$1"
 }
 
@@ -79,6 +80,7 @@ images_disk() {
     local lab=$CACHE/programs/lab
     $lab images build
     image node
+    MAKING_IMAGES=yes
     $lab cluster down --name $CLUSTER
     $lab cluster up --name $CLUSTER --nodes 1 --bare --publish none
     $lab cluster load --name $CLUSTER swarmlab/vm-node:trixie redis:8 registry:2 busybox:1
@@ -87,6 +89,7 @@ images_disk() {
     $lab cluster stop head --name $CLUSTER
     disk $CACHE/images.ext4 12288 "$(docker volume inspect -f '{{.Mountpoint}}' $CLUSTER-head)"
     $lab cluster down --name $CLUSTER
+    MAKING_IMAGES=
     made_from $CACHE/images.ext4 "${from[@]}"
 }
 
@@ -106,21 +109,24 @@ repository_disk() {
 
 # Sets `machine` to the command that runs the machine; arguments are what it is to do.
 machine_command() {
-    local drive=if=virtio,format=raw,snapshot=on,cache=unsafe flags=() accel task
+    local drive=if=virtio,format=raw,snapshot=on,cache=unsafe flags=() accel words environment=LAB_PATIENCE=$PATIENCE
     case $ACCEL in
         tcg) accel=(-accel tcg,thread=multi -cpu max) ;;
         kvm) accel=(-accel kvm -cpu host) flags=(--device /dev/kvm) ;;
         *) die "VM_ACCEL=$ACCEL: there are tcg and kvm" ;;
     esac
-    [ ! -t 0 ] || flags+=(-t)
-    printf -v task ' "%s"' "$@"
+    if [ "$1" = shell ]; then
+        flags+=(-t)
+        environment+=$(stty size | sed 's/\(.*\) \(.*\)/ ROWS=\1 COLUMNS=\2/')
+    fi
+    printf -v words ' "%s"' "$@"
     # What the machine writes goes into files without a name in its folder for temporary ones, and is gone with it.
     machine=(docker run --rm -i --init --name "$NAME" --network none -v "$PWD/$CACHE:/vm" -w /vm -e TMPDIR=/vm "${flags[@]}"
         swarmlab/vm-emulator:trixie nice -n "$(nice)"
         qemu-system-x86_64 "${accel[@]}" -m "${VM_MEMORY:-4096}" -smp "${VM_PROCESSORS:-2}"
         -nodefaults -display none -no-reboot -kernel kernel -initrd first.cpio.gz
         -drive "file=root.ext4,$drive" -drive "file=images.ext4,$drive" -drive "file=repository.ext4,$drive"
-        -append "console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 LAB_PATIENCE=$PATIENCE --$task")
+        -append "console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 $environment --$words")
 }
 
 # Shows what the machine says, and ends as it does.
@@ -146,14 +152,16 @@ run() {
 
 stop() {
     docker kill "$NAME" >/dev/null 2>&1 || true
+    [ -z "$MAKING_IMAGES" ] || $CACHE/programs/lab cluster down --name $CLUSTER || true
     stop_engine
 }
 
-task=${1:-e2e}
-case $task in
+[ $# -gt 0 ] || set -- e2e
+case $1 in
     e2e | labs | shell) ;;
-    *) die "there is no task \`$task\`: there are e2e, labs and shell" ;;
+    *) die "there is no task \`$1\`: there are e2e, labs and shell" ;;
 esac
+[ "$1" != shell ] || [ -t 0 ] || die "a shell needs a terminal"
 [ "$(id -u)" = 0 ] || die "run this as root: the disks hold files of several users"
 trap stop EXIT
 trap 'exit 130' INT TERM
@@ -167,8 +175,7 @@ docker image inspect swarmlab/vm-emulator:trixie >/dev/null 2>&1 || image emulat
 images_disk
 repository_disk
 say "the virtual machine starts; all that it says is kept in $CACHE/console.log"
-if [ "$task" = shell ]; then
-    [ -t 0 ] || die "a shell needs a terminal"
+if [ "$1" = shell ]; then
     machine_command "$@"
     "${machine[@]}" -serial mon:stdio
 else
