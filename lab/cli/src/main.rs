@@ -16,8 +16,16 @@ struct Cli {
     command: Command,
 }
 
+/// Exit code of a bad setting, as clap has it for those that are flags.
+const BAD_SETTING: u8 = 2;
+
 fn main() -> ExitCode {
-    match Cli::parse().command.run() {
+    let cli = Cli::parse();
+    if let Err(error) = swarm::patience::check() {
+        anstream::eprintln!("lab: {error}");
+        return ExitCode::from(BAD_SETTING);
+    }
+    match cli.command.run() {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("lab: {error:#}");

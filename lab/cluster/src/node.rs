@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
-use swarm::Engine;
 use swarm::bollard::body_full;
 use swarm::bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum,
@@ -17,6 +16,7 @@ use swarm::bollard::models::{
 use swarm::bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
 };
+use swarm::{Engine, patient};
 use tokio::time::Instant;
 
 use crate::build::archive;
@@ -24,6 +24,9 @@ use crate::{Outer, Subnet, label};
 
 /// Where the sockets of the nodes' engines are on this machine, in a folder for each cluster.
 pub const NODE_SOCKETS: &str = "/run/swarmlab";
+
+/// How long a node's engine may take to start, and to stop.
+const ENGINE_WITHIN: Duration = Duration::from_secs(30);
 
 /// The script that is a node's first process, and the one that starts and stops its engine. They are put into each
 /// node when it is made, so that any image with an engine in it can be a node.
@@ -176,6 +179,7 @@ impl Spec {
                 format!("SWARMLAB_SOCKET={NODE_SOCKETS}/{}.sock", self.name),
                 format!("SWARMLAB_GROUP={}", socket_group()),
                 format!("SWARMLAB_DOCKERD={}", self.dockerd.join(" ")),
+                format!("SWARMLAB_WITHIN={}", patient(ENGINE_WITHIN).as_secs()),
             ]),
             exposed_ports: Some(ports.into_keys().collect()),
             labels: Some(labels),

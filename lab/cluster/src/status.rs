@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use swarm::Node;
 use swarm::bollard::models::ContainerInspectResponse;
+use swarm::{Node, patient};
 
 use crate::outer::Found;
 use crate::{Outer, label, node_engine};
@@ -66,7 +66,7 @@ pub async fn status(outer: &Outer, cluster: &str) -> Result<Status> {
 /// The Swarm's own view, from the first manager that answers.
 async fn members(cluster: &str, found: &[Found]) -> Option<Vec<Node>> {
     for node in found.iter().filter(|node| node.state == "running" && node.node.starts_with("head")) {
-        let asked = tokio::time::timeout(ANSWER_WITHIN, async {
+        let asked = tokio::time::timeout(patient(ANSWER_WITHIN), async {
             node_engine(cluster, &node.node).await.ok()?.swarm().await.ok()?.nodes().await.ok()
         });
         if let Ok(Some(members)) = asked.await {
@@ -84,7 +84,7 @@ async fn one(outer: &Outer, found: &Found, members: Option<&[Node]>) -> Result<N
         .with_context(|| format!("cannot inspect {}", found.node))?;
     let running = found.state == "running";
     let (engine, partitioned) = if running {
-        let engine = tokio::time::timeout(ANSWER_WITHIN, node_engine(&found.cluster, &found.node));
+        let engine = tokio::time::timeout(patient(ANSWER_WITHIN), node_engine(&found.cluster, &found.node));
         tokio::join!(async { engine.await.ok()?.ok() }, outer.partitioned(&found.id))
     } else {
         (None, false)

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::future::try_join_all;
-use swarm::Engine;
 use swarm::bollard::models::{Ipam, IpamConfig, NetworkCreateRequest, SwarmInitRequest, SwarmJoinRequest};
+use swarm::{Engine, patient};
 use tokio::time::Instant;
 
 use crate::node::{Role, Spec};
@@ -139,7 +139,7 @@ async fn make(outer: &Outer, config: &Config, say: &(dyn Fn(&str) + Sync)) -> Re
     first.run(outer, &confined).await?;
     try_join_all(rest.iter().map(|spec| spec.run(outer, &confined))).await?;
     say(&format!("{} nodes started", specs.len()));
-    let engines = try_join_all(specs.iter().map(|spec| spec.ready(outer, ENGINE_WITHIN))).await?;
+    let engines = try_join_all(specs.iter().map(|spec| spec.ready(outer, patient(ENGINE_WITHIN)))).await?;
     say(&format!("engine {} answers in each", engines[0].version()));
     if config.bare {
         return Ok(());
@@ -246,9 +246,9 @@ async fn ready(head: &Engine, nodes: usize) -> Result<()> {
         if seen.iter().filter(|node| node.ready).count() == nodes {
             return Ok(());
         }
-        if start.elapsed() > READY_WITHIN {
+        if start.elapsed() > patient(READY_WITHIN) {
             let states: Vec<String> = seen.iter().map(|node| format!("{} {}", node.name, node.state)).collect();
-            bail!("not all nodes were Ready in {} s: {}", READY_WITHIN.as_secs(), states.join(", "));
+            bail!("not all nodes were Ready in {} s: {}", patient(READY_WITHIN).as_secs(), states.join(", "));
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

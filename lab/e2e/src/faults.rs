@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use swarm::bollard::models::NodeSpecAvailabilityEnum as Availability;
 
 use crate::application::spread;
-use crate::world::{CLUSTER, STACK, WITHIN, World};
+use crate::world::{CLUSTER, STACK, World, within};
 
 /// A drained node has no task of a replicated service, and gets none until it is active again.
 pub fn drain(world: &mut World) -> BoxFuture<'_, Result<String>> {
@@ -73,8 +73,10 @@ pub fn restart(world: &mut World) -> BoxFuture<'_, Result<String>> {
         world.lab_ok(&["cluster", "stop", "head", "--name", CLUSTER]).await?;
         world.lab_ok(&["cluster", "start", "head", "--name", CLUSTER]).await?;
         let this = &*world;
-        let back = this
-            .until("the manager", WITHIN, || async move { Ok(this.swarm().await.err().map(|error| error.to_string())) })
+        let back =
+            this.until("the manager", within(), || async move {
+                Ok(this.swarm().await.err().map(|error| error.to_string()))
+            })
             .await?;
         for service in ["redis", "worker", "rng", "hasher", "webui"] {
             world.converge(service).await?;
@@ -88,7 +90,7 @@ pub fn restart(world: &mut World) -> BoxFuture<'_, Result<String>> {
                 break;
             }
             *seen = after;
-            ensure!(begun.elapsed() < WITHIN, "mining did not go on: hashes was {before} and is {seen:?}");
+            ensure!(begun.elapsed() < within(), "mining did not go on: hashes was {before} and is {seen:?}");
             tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         }
         Ok(format!(
@@ -102,8 +104,8 @@ pub fn restart(world: &mut World) -> BoxFuture<'_, Result<String>> {
 /// Waits until all workers run, none of them on the node.
 async fn moved_away(world: &World, node: &str) -> Result<()> {
     world
-        .until(&format!("no worker on {node}"), WITHIN, || async {
-            let converged = world.swarm().await?.converge(&format!("{STACK}_worker"), WITHIN).await?;
+        .until(&format!("no worker on {node}"), within(), || async {
+            let converged = world.swarm().await?.converge(&format!("{STACK}_worker"), within()).await?;
             let spread = spread(&converged);
             Ok(spread.contains_key(node).then(|| format!("{spread:?}")))
         })

@@ -3,6 +3,7 @@
 mod application;
 mod faults;
 mod lifecycle;
+mod network;
 mod refusals;
 mod steps;
 mod updates;

@@ -6,19 +6,20 @@ use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
 
 use crate::world::World;
-use crate::{application, faults, lifecycle, refusals, updates};
+use crate::{application, faults, lifecycle, network, refusals, updates};
 
 /// A step: returns what it saw, in one line.
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
 
 /// Name, and what is done. `up` and `down` are always done.
-const STEPS: [(&str, Step); 16] = [
+const STEPS: [(&str, Step); 17] = [
     ("up", lifecycle::up),
     ("refusals", refusals::refusals),
     ("images", application::images),
     ("registry", application::registry),
     ("deploy", application::deploy),
-    ("reach", application::reach),
+    ("reach", network::reach),
+    ("names", network::names),
     ("tasks", application::tasks),
     ("scale", application::scale),
     ("bottleneck", application::bottleneck),

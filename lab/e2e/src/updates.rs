@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use crate::world::{STACK, WITHIN, World};
+use crate::world::{STACK, World, within};
 
 /// A new image of rng and of hasher, with ten workers at it: no loop fails.
 pub fn update(world: &mut World) -> BoxFuture<'_, Result<String>> {
@@ -43,7 +43,7 @@ pub fn rollback(world: &mut World) -> BoxFuture<'_, Result<String>> {
         let swarm = world.swarm().await?;
         let this = (&swarm, &name);
         let took = world
-            .until("the rollback", WITHIN, || async move {
+            .until("the rollback", within(), || async move {
                 let (swarm, name) = this;
                 let update = swarm.service(name).await?.update.map(|update| update.state);
                 Ok(if update.as_deref() == Some("rollback_completed") { None } else { Some(format!("{update:?}")) })
@@ -65,7 +65,7 @@ async fn hashes(world: &World) -> Result<u64> {
 /// Waits until a service runs another image than `was` and all of its tasks do, and returns that.
 async fn changed(world: &World, service: &str, was: &str) -> Result<String> {
     world
-        .until(&format!("a new image of {service}"), WITHIN, || async {
+        .until(&format!("a new image of {service}"), within(), || async {
             let converged = world.converge(service).await?;
             let image = &converged.service.image;
             let all = converged.running.iter().all(|task| &task.image == image);

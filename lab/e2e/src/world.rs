@@ -1,6 +1,6 @@
 //! The machine, the cluster on it, and the words in which steps are written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use cluster::status::Status;
 use cluster::{Outer, label};
 use ledger::Announcement;
 use swarm::bollard::query_parameters::ListNetworksOptionsBuilder;
-use swarm::{Converged, Swarm};
+use swarm::kernel::{self, Module};
+use swarm::{Converged, Swarm, patient};
 use tokio::process::Command;
 
 /// Name of the cluster that is made.
@@ -17,12 +18,16 @@ pub const CLUSTER: &str = "e2e";
 /// The stack's name.
 pub const STACK: &str = "dockercoins";
 /// How long services may take to converge; recovery from a lost node includes Swarm's own 15 s or so until it notices.
-pub const WITHIN: Duration = Duration::from_secs(90);
+pub fn within() -> Duration {
+    patient(Duration::from_secs(90))
+}
 
 /// Everything that steps share.
 pub struct World {
     /// The engine of this machine.
     pub outer: Outer,
+    /// Whether this kernel has IPVS: virtual IPs and the routing mesh.
+    pub ipvs: bool,
     /// The bridges of the cluster's networks.
     pub bridges: Vec<String>,
     lab: PathBuf,
@@ -40,14 +45,19 @@ pub struct Said {
 impl World {
     /// Looks for what is needed.
     pub async fn new() -> Result<World> {
+        swarm::patience::check().map_err(anyhow::Error::msg)?;
         let outer = Outer::connect().await?;
         let folder = std::env::current_exe()?.parent().context("this program is in no folder")?.to_owned();
         let lab = folder.join("lab");
         if !lab.is_file() {
             bail!("{} is missing\n  run this by lab/e2e/run.sh, which builds it", lab.display());
         }
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-        Ok(World { outer, bridges: Vec::new(), lab, root })
+        let root = std::env::current_dir()?;
+        if !root.join("compose/stack.yml").is_file() {
+            bail!("{} is not the repository\n  run this by lab/e2e/run.sh, which goes there", root.display());
+        }
+        let ipvs = kernel::ipvs() != Module::Missing;
+        Ok(World { outer, ipvs, bridges: Vec::new(), lab, root })
     }
 
     /// Runs `lab`, and returns what it said.
@@ -96,7 +106,7 @@ impl World {
 
     /// Waits for one of the stack's services.
     pub async fn converge(&self, service: &str) -> Result<Converged> {
-        Ok(self.swarm().await?.converge(&format!("{STACK}_{service}"), WITHIN).await?)
+        Ok(self.swarm().await?.converge(&format!("{STACK}_{service}"), within()).await?)
     }
 
     /// Scales one of the stack's services, and waits.
@@ -160,7 +170,7 @@ impl World {
     pub async fn node_is(&self, name: &str, state: &str) -> Result<Duration> {
         let swarm = self.swarm().await?;
         let swarm = &swarm;
-        self.until(&format!("{name} {state}"), WITHIN, || async move {
+        self.until(&format!("{name} {state}"), within(), || async move {
             let nodes = swarm.nodes().await?;
             let seen = nodes.into_iter().find(|node| node.name == name).map(|node| node.state);
             Ok(if seen.as_deref() == Some(state) { None } else { Some(format!("it is {seen:?}")) })

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use swarm::patient;
 
 use crate::check::{Finding, Scene};
 use crate::facts::Facts;
@@ -83,7 +84,7 @@ async fn walk_step(place: &Place, step: &Step) -> Result<String> {
     if ran == 0 && answer.is_none() {
         bail!("the step has nothing to do on this Swarm");
     }
-    let after = check(place, step, answer, PASSES_WITHIN).await;
+    let after = check(place, step, answer, patient(PASSES_WITHIN)).await;
     let failed: Vec<String> = step
         .checks
         .iter()

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use cluster::{Outer, load, standin};
 use futures_util::future::try_join_all;
+use swarm::patient;
 
 use crate::facts::Facts;
 use crate::lab::{Commands, On, Part, Start};
@@ -62,7 +63,7 @@ async fn mend(outer: &Outer, name: &str) -> Result<()> {
         }
         let begun = Instant::now();
         while let Err(error) = cluster::node_engine(name, &node.node).await {
-            if begun.elapsed() > ENGINE_WITHIN {
+            if begun.elapsed() > patient(ENGINE_WITHIN) {
                 return Err(error).with_context(|| format!("the engine of {} does not answer", node.node));
             }
             tokio::time::sleep(Duration::from_millis(200)).await;

@@ -15,7 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
-use crate::{Converged, Error, Swarm};
+use crate::{Converged, Error, Swarm, patient};
 
 /// Name of the registry's service, network and volume.
 pub const REGISTRY: &str = "registry";
@@ -102,7 +102,7 @@ pub async fn answers(address: &str) -> bool {
         stream.read_exact(&mut head).await?;
         std::io::Result::Ok(head.ends_with(b" 200"))
     };
-    matches!(timeout(ANSWER_WITHIN, ask).await, Ok(Ok(true)))
+    matches!(timeout(patient(ANSWER_WITHIN), ask).await, Ok(Ok(true)))
 }
 
 async fn create(swarm: &Swarm, spec: ServiceSpec) -> Result<(), Error> {

@@ -19,7 +19,9 @@ Exit codes:
   0    done
   1    it could not be done; stderr says why, and what to do
   2    wrong usage or a bad setting
-  3    doctor: something is not as it should be; check, run: the step is not done yet";
+  3    doctor: something is not as it should be; check, run: the step is not done yet
+
+On a slow machine LAB_PATIENCE=3 in the environment makes all waits up to three times as long.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Subcommand;
 use cluster::{DEFAULT_NAME, Outer, load};
 use swarm::kernel::{self, Module};
+use swarm::patient;
 use swarm::registry::{self, Plan};
 
 use super::manager::Manager;
@@ -89,7 +90,7 @@ async fn up(args: Up) -> anyhow::Result<ExitCode> {
         let images: Vec<&str> = [Some(plan.image.as_str()), plan.mesh.as_deref()].into_iter().flatten().collect();
         load::spread(&Outer::connect().await?, &name, &images).await?;
     }
-    for converged in registry::up(&swarm, &plan, Duration::from_secs(args.within)).await? {
+    for converged in registry::up(&swarm, &plan, patient(Duration::from_secs(args.within))).await? {
         let nodes: Vec<&str> = converged.running.iter().map(|task| converged.node_of(task)).collect();
         anstream::println!("{} runs on {}", converged.service.name, nodes.join(", "));
     }

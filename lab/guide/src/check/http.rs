@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
+use swarm::patient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -31,8 +32,8 @@ pub async fn get(address: &str, port: u16, path: &str) -> Result<Answer> {
         stream.take(LARGEST).read_to_end(&mut answer).await?;
         anyhow::Ok(String::from_utf8_lossy(&answer).into_owned())
     };
-    let Ok(answer) = tokio::time::timeout(ANSWER_WITHIN, ask).await else {
-        bail!("no answer in {} s", ANSWER_WITHIN.as_secs());
+    let Ok(answer) = tokio::time::timeout(patient(ANSWER_WITHIN), ask).await else {
+        bail!("no answer in {} s", patient(ANSWER_WITHIN).as_secs());
     };
     let answer = answer?;
     let (head, body) = answer.split_once("\r\n\r\n").context("what answers does not speak HTTP")?;
@@ -79,7 +80,7 @@ pub async fn ports_free(place: &Place, ports: &[u16]) -> Result<Finding> {
     let mut taken = Vec::new();
     for port in ports {
         let connect = TcpStream::connect((address.as_str(), *port));
-        if let Ok(Ok(_)) = tokio::time::timeout(ANSWER_WITHIN, connect).await {
+        if let Ok(Ok(_)) = tokio::time::timeout(patient(ANSWER_WITHIN), connect).await {
             taken.push(port.to_string());
         }
     }

@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
+use swarm::patience::shortfall;
+use swarm::patient;
 
 use super::{Finding, http};
 use crate::place::Place;
@@ -42,7 +44,7 @@ async fn speed(place: &Place) -> Result<(f64, usize)> {
         let silent = list.iter().any(|worker| !worker["silent"].is_null());
         let speed = state["speed"]["hashes_per_second"].as_f64();
         let settled = !silent && speed.is_some() && list.len() == workers;
-        if !settled && begun.elapsed() < SETTLES_WITHIN {
+        if !settled && begun.elapsed() < patient(SETTLES_WITHIN) {
             (sum, looks, first) = (0.0, 0.0, Instant::now());
         } else if first.elapsed() >= NOT_COUNTED {
             sum += speed.unwrap_or(0.0);
@@ -59,7 +61,8 @@ async fn speed(place: &Place) -> Result<(f64, usize)> {
 /// So many hashes a second.
 pub async fn rate(place: &Place, wanted: f64, percent: f64) -> Result<Finding> {
     let (rate, workers) = speed(place).await?;
-    let holds = (rate / wanted - 1.0).abs() * 100.0 <= percent;
+    let off = 100.0 * (rate / wanted - 1.0);
+    let holds = off <= percent && -off <= shortfall(percent);
     let seen = format!("{rate:.2} hashes/s with {workers} workers");
     let mut finding = Finding::when(
         holds,

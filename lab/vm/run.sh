@@ -1,0 +1,183 @@
+#!/usr/bin/env bash
+# The application on a swarm with virtual IPs and the routing mesh, in a virtual machine whose kernel has IPVS:
+#
+#   lab/vm/run.sh                      all end-to-end tests
+#   lab/vm/run.sh e2e reach update     some of them, and what they need
+#   lab/vm/run.sh labs [LAB...]        walks the guided labs
+#   lab/vm/run.sh shell                a shell in it
+#
+# On Debian or Ubuntu, as root. It installs what is missing, starts a Docker engine where none runs, and keeps the machine's
+# disks in target/vm. Nothing that runs changes the disks. QEMU is in a container, so that it is the same version everywhere.
+#
+#   VM_ACCEL       tcg (the default: the processor is emulated, on every machine) or kvm
+#   VM_MEMORY      MB (4096)
+#   VM_PROCESSORS  (2)
+#   VM_SILENCE     seconds without a line after which it counts as hung (600)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. lab/prepare.sh
+
+CACHE=target/vm
+PROGRAMS_OF_VM="rng hasher worker webui mesh loadgen lab e2e"
+CLUSTER=vm-images
+MAKING_IMAGES=
+NAME=swarmlab-vm-$$
+ACCEL=${VM_ACCEL:-tcg}
+# lab's bounds of waits, and what rates may fall short of theory, are multiplied by it.
+PATIENCE=${LAB_PATIENCE:-3}
+
+die() { echo "vm: $*" >&2; exit 1; }
+
+# Whether a file was made from what is now in these files.
+current() {
+    local made=$1
+    shift
+    [ -s "$made" ] && [ "$(cat "$made.from" 2>/dev/null)" = "$(cat "$@" | sha256sum)" ]
+}
+
+made_from() {
+    local made=$1
+    shift
+    cat "$@" | sha256sum >"$made.from"
+}
+
+# An ext4 file system of so many MB with what is in a folder. Without a journal: it is never written to twice.
+disk() {
+    rm -f "$1" "$1.from"
+    mke2fs -q -t ext4 -O ^has_journal -m 0 -d "$3" "$1.new" "$2M" >/dev/null
+    mv "$1.new" "$1"
+}
+
+# Builds one of the images of lab/vm/Dockerfile.
+image() {
+    docker build --network host --target "$1" -t "swarmlab/vm-$1:trixie" lab/vm >$CACHE/build.log 2>&1 \
+        || { tail -n 20 $CACHE/build.log >&2; die "the image of the $1 cannot be built"; }
+}
+
+root_disk() {
+    local from=(lab/vm/Dockerfile lab/vm/first lab/cluster/image/Dockerfile lab/cluster/image/profile.sh)
+    current $CACHE/root.ext4 "${from[@]}" && return
+    say "the virtual machine's root file system, once"
+    $CACHE/programs/lab cluster image
+    image machine
+    local folder=$CACHE/root container
+    rm -rf $folder
+    mkdir -p $folder
+    container=$(docker create swarmlab/vm-machine:trixie true)
+    docker export "$container" | tar -x -C $folder
+    docker rm "$container" >/dev/null
+    cp $folder/boot/kernel $folder/boot/first.cpio.gz $CACHE/
+    disk $CACHE/root.ext4 2048 $folder
+    rm -rf $folder
+    made_from $CACHE/root.ext4 "${from[@]}"
+}
+
+# The engine's images, in a folder that an engine of the same version has made: loading them under emulation takes minutes.
+images_disk() {
+    local from=(lab/vm/Dockerfile lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/*)
+    current $CACHE/images.ext4 "${from[@]}" && return
+    say "the virtual machine's images, once"
+    local lab=$CACHE/programs/lab
+    $lab images build
+    image node
+    MAKING_IMAGES=yes
+    $lab cluster down --name $CLUSTER
+    $lab cluster up --name $CLUSTER --nodes 1 --bare --publish none
+    $lab cluster load --name $CLUSTER swarmlab/vm-node:trixie redis:8 registry:2 busybox:1
+    # In the machine it is the node's image.
+    $lab cluster exec --name $CLUSTER head -- docker tag swarmlab/vm-node:trixie swarmlab/node:trixie
+    $lab cluster stop head --name $CLUSTER
+    disk $CACHE/images.ext4 12288 "$(docker volume inspect -f '{{.Mountpoint}}' $CLUSTER-head)"
+    $lab cluster down --name $CLUSTER
+    MAKING_IMAGES=
+    made_from $CACHE/images.ext4 "${from[@]}"
+}
+
+# This tree with its programs, anew each time.
+repository_disk() {
+    local folder=$CACHE/repository program
+    rm -rf $folder
+    mkdir -p $folder/target/images $folder/$CACHE/programs
+    tar -c --exclude=./target --exclude=./.git . | tar -x -C $folder
+    cp $CACHE/programs/* $folder/$CACHE/programs/
+    for program in rng hasher worker webui mesh; do
+        ln $folder/$CACHE/programs/$program $folder/target/images/$program
+    done
+    disk $CACHE/repository.ext4 512 $folder
+    rm -rf $folder
+}
+
+# Sets `machine` to the command that runs the machine; arguments are what it is to do.
+machine_command() {
+    local drive=if=virtio,format=raw,snapshot=on,cache=unsafe flags=() accel words environment=LAB_PATIENCE=$PATIENCE
+    case $ACCEL in
+        tcg) accel=(-accel tcg,thread=multi -cpu max) ;;
+        kvm) accel=(-accel kvm -cpu host) flags=(--device /dev/kvm) ;;
+        *) die "VM_ACCEL=$ACCEL: there are tcg and kvm" ;;
+    esac
+    if [ "$1" = shell ]; then
+        flags+=(-t)
+        environment+=$(stty size | sed 's/\(.*\) \(.*\)/ ROWS=\1 COLUMNS=\2/')
+    fi
+    printf -v words ' "%s"' "$@"
+    # What the machine writes goes into files without a name in its folder for temporary ones, and is gone with it.
+    machine=(docker run --rm -i --init --name "$NAME" --network none -v "$PWD/$CACHE:/vm" -w /vm -e TMPDIR=/vm "${flags[@]}"
+        swarmlab/vm-emulator:trixie nice -n "$(nice)"
+        qemu-system-x86_64 "${accel[@]}" -m "${VM_MEMORY:-4096}" -smp "${VM_PROCESSORS:-2}"
+        -nodefaults -display none -no-reboot -kernel kernel -initrd first.cpio.gz
+        -drive "file=root.ext4,$drive" -drive "file=images.ext4,$drive" -drive "file=repository.ext4,$drive"
+        -append "console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 $environment --$words")
+}
+
+# Shows what the machine says, and ends as it does.
+run() {
+    local log=$CACHE/console.log silence=${VM_SILENCE:-600} line ended=
+    machine_command "$@"
+    : >$log
+    exec {console}< <("${machine[@]}" -serial stdio </dev/null 2>&1)
+    while :; do
+        if IFS= read -r -t "$silence" -u "$console" line; then
+            line=${line%$'\r'}
+            printf '%s\n' "$line" | tee -a $log
+            [[ $line != "vm: ended with "* ]] || ended=${line##* }
+        elif [ $? -gt 128 ]; then
+            die "the machine has said nothing for $silence s; all that it said is in $log"
+        else
+            break
+        fi
+    done
+    [ -n "$ended" ] || die "the machine ended without a result (a panic of its kernel?); all that it said is in $log"
+    return "$ended"
+}
+
+stop() {
+    docker kill "$NAME" >/dev/null 2>&1 || true
+    [ -z "$MAKING_IMAGES" ] || $CACHE/programs/lab cluster down --name $CLUSTER || true
+    stop_engine
+}
+
+[ $# -gt 0 ] || set -- e2e
+case $1 in
+    e2e | labs | shell) ;;
+    *) die "there is no task \`$1\`: there are e2e, labs and shell" ;;
+esac
+[ "$1" != shell ] || [ -t 0 ] || die "a shell needs a terminal"
+[ "$(id -u)" = 0 ] || die "run this as root: the disks hold files of several users"
+trap stop EXIT
+trap 'exit 130' INT TERM
+install e2fsprogs "${ENGINE_PACKAGES[@]}"
+start_engine
+mkdir -p $CACHE
+say "the programs"
+PROGRAMS=$PROGRAMS_OF_VM sh compose/binaries.sh $CACHE/programs
+root_disk
+docker image inspect swarmlab/vm-emulator:trixie >/dev/null 2>&1 || image emulator
+images_disk
+repository_disk
+say "the virtual machine starts; all that it says is kept in $CACHE/console.log"
+if [ "$1" = shell ]; then
+    machine_command "$@"
+    "${machine[@]}" -serial mon:stdio
+else
+    run "$@"
+fi
