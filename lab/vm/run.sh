@@ -100,7 +100,7 @@ repository_disk() {
     mkdir -p $folder/target/images $folder/$CACHE/programs
     tar -c --exclude=./target --exclude=./.git . | tar -x -C $folder
     cp $CACHE/programs/* $folder/$CACHE/programs/
-    for program in rng hasher worker webui mesh; do
+    for program in rng hasher worker webui mesh loadgen; do
         ln $folder/$CACHE/programs/$program $folder/target/images/$program
     done
     disk $CACHE/repository.ext4 512 $folder

@@ -1,12 +1,11 @@
 //! The application: built, pushed, deployed, reached, scaled.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use swarm::patience::shortfall;
 use swarm::{Converged, registry};
 
 use crate::world::{STACK, World, within};
@@ -36,6 +35,11 @@ pub fn images(world: &mut World) -> BoxFuture<'_, Result<String>> {
         }
         ensure!(sizes <= 20_000_000, "the four images take {sizes} bytes");
         world.on("head", "docker tag 127.0.0.1:5000/mesh:v1 dockercoins/mesh:latest").await?;
+        let instrument = format!(
+            "docker build -q -f compose/Dockerfile --target loadgen --build-context binaries=target/images -t {} .",
+            crate::measure::IMAGE
+        );
+        world.on("head", &instrument).await?;
         Ok(format!("rng, hasher, webui and worker take {:.1} MB together (20 MB wanted)", sizes as f64 / 1e6))
     }
     .boxed()
@@ -134,28 +138,4 @@ pub fn spread(converged: &Converged) -> BTreeMap<String, usize> {
         *spread.entry(converged.node_of(task).to_owned()).or_default() += 1;
     }
     spread
-}
-
-/// Ten workers are as fast as three, until rng has replicas.
-pub fn bottleneck(world: &mut World) -> BoxFuture<'_, Result<String>> {
-    async move {
-        let mut seen = Vec::new();
-        for (workers, rng, theory) in
-            [(1, 1, 10.0 / 3.0), (2, 1, 20.0 / 3.0), (3, 1, 10.0), (10, 1, 10.0), (10, 3, 30.0)]
-        {
-            world.scale("rng", rng).await?;
-            world.scale("worker", workers).await?;
-            // Announcements of workers that have gone expire within a few seconds.
-            tokio::time::sleep(Duration::from_secs(4)).await;
-            let rate = world.rate(Duration::from_secs(10)).await?;
-            let off = 100.0 * (rate / theory - 1.0);
-            ensure!(
-                off < 10.0 && -off < shortfall(10.0),
-                "{workers} workers, {rng} rng: {rate:.2} hashes/s, theory {theory:.2}"
-            );
-            seen.push(format!("{workers}/{rng}: {rate:.2}"));
-        }
-        Ok(format!("hashes/s at workers/rng {}", seen.join(", ")))
-    }
-    .boxed()
 }

@@ -1,11 +1,15 @@
 //! Nodes that go, and come back.
 
-use anyhow::{Result, ensure};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use swarm::bollard::models::NodeSpecAvailabilityEnum as Availability;
+use swarm::patient;
 
 use crate::application::spread;
+use crate::measure;
 use crate::world::{CLUSTER, STACK, World, within};
 
 /// A drained node has no task of a replicated service, and gets none until it is active again.
@@ -24,14 +28,28 @@ pub fn drain(world: &mut World) -> BoxFuture<'_, Result<String>> {
     .boxed()
 }
 
-/// A node loses its power: its tasks run elsewhere, and it comes back.
+/// A node loses its power in the middle of a sweep: its tasks run elsewhere, the sweep waits for them and goes on, and the
+/// node comes back.
 pub fn node_loss(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
-        world.lab_ok(&["cluster", "stop", "worker-2", "--name", CLUSTER]).await?;
-        let noticed = world.node_is("worker-2", "down").await?;
-        let begun = std::time::Instant::now();
-        moved_away(world, "worker-2").await?;
-        let moved = begun.elapsed();
+        let [settle, measure, until] = [4, 15, 12].map(|seconds| patient(Duration::from_secs(seconds)));
+        let arguments = format!("--workers 6 --settle {}ms --measure {}ms", settle.as_millis(), measure.as_millis());
+        let this = &*world;
+        let lose = async {
+            // By now it measures: the workers are there after a few seconds, and the settling has its bound.
+            tokio::time::sleep(until).await;
+            this.lab_ok(&["cluster", "stop", "worker-2", "--name", CLUSTER]).await?;
+            let noticed = this.node_is("worker-2", "down").await?;
+            let begun = std::time::Instant::now();
+            moved_away(this, "worker-2").await?;
+            anyhow::Ok((noticed, begun.elapsed()))
+        };
+        let (sweep, lost) = tokio::join!(measure::sweep(this, &arguments), lose);
+        let (noticed, moved) = lost?;
+        let sweep = sweep?;
+        let step = &measure::steps(&sweep)?[0];
+        let recovered = step["recovered_s"].as_f64().with_context(|| format!("the sweep noticed nothing: {step}"))?;
+        measure::near_theory(step)?;
         for service in ["rng", "hasher", "webui"] {
             world.converge(service).await?;
         }
@@ -42,7 +60,7 @@ pub fn node_loss(world: &mut World) -> BoxFuture<'_, Result<String>> {
         let private = status.nodes[2].private.clone().unwrap_or_default();
         ensure!(eth1.contains(&private), "after the restart eth1 has {eth1}, and the private address is {private}");
         Ok(format!(
-            "noticed after {:.1} s, all ran elsewhere {:.1} s later",
+            "noticed after {:.1} s, all ran elsewhere {:.1} s later; the sweep had all again after {recovered:.1} s",
             noticed.as_secs_f64(),
             moved.as_secs_f64()
         ))

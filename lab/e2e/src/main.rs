@@ -3,6 +3,7 @@
 mod application;
 mod faults;
 mod lifecycle;
+mod measure;
 mod network;
 mod refusals;
 mod steps;

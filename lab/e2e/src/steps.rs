@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
 
 use crate::world::World;
-use crate::{application, faults, lifecycle, network, refusals, updates};
+use crate::{application, faults, lifecycle, measure, network, refusals, updates};
 
 /// A step: returns what it saw, in one line.
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
@@ -22,7 +22,7 @@ const STEPS: [(&str, Step); 17] = [
     ("names", network::names),
     ("tasks", application::tasks),
     ("scale", application::scale),
-    ("bottleneck", application::bottleneck),
+    ("bottleneck", measure::bottleneck),
     ("update", updates::update),
     ("rollback", updates::rollback),
     ("drain", faults::drain),

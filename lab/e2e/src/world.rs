@@ -133,19 +133,6 @@ impl World {
         Ok(values.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
     }
 
-    /// Hashes a second over some seconds, by the workers' own clocks.
-    pub async fn rate(&self, over: Duration) -> Result<f64> {
-        let before = self.workers().await?;
-        tokio::time::sleep(over).await;
-        let after = self.workers().await?;
-        let rate = |one: &Announcement| {
-            let was = before.iter().find(|other| other.id == one.id)?;
-            let time = one.last_hash - was.last_hash;
-            (time > 0.0).then(|| (one.hashes - was.hashes) as f64 / time)
-        };
-        Ok(after.iter().filter_map(rate).sum())
-    }
-
     /// Loops that failed, over all workers.
     pub async fn failures(&self) -> Result<u64> {
         Ok(self.workers().await?.iter().map(|worker| worker.failures).sum())
