@@ -1,6 +1,7 @@
 #!/bin/sh
 # Processor time a request and throughput, beside wrk, in one interleaved run against nginx with a 32-byte answer.
-# One client thread, pinned to processor 1; nginx has one worker, pinned to processor 0.
+# One client thread, pinned to processor 1; nginx has one worker, pinned to processor 0. wrk is given the one header that
+# loadgen sends beside its own, so that nginx reads the same bytes from both.
 #
 #   loadgen/instrument/benches/against-wrk.sh [rounds] [seconds]
 #
@@ -41,6 +42,9 @@ python3 - "$loadgen" "$url" "$rounds" "$seconds" <<'EOF'
 import os, re, resource, statistics, subprocess, sys
 loadgen, url, rounds, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 
+version = subprocess.run([loadgen, "--version"], capture_output=True, text=True).stdout.split()[1]
+agent = f"User-Agent: loadgen/{version}"
+
 def run(command):
     """Processor time of the command in seconds, and what it printed."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -49,7 +53,7 @@ def run(command):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, done.stdout
 
 def wrk(connections):
-    cpu, text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", url])
+    cpu, text = run(["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-H", agent, url])
     count = int(re.search(r"(\d+) requests in", text)[1])
     rate = float(re.search(r"Requests/sec:\s*([\d.]+)", text)[1])
     return cpu / count * 1e6, rate

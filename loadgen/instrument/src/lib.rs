@@ -15,6 +15,7 @@ pub mod config;
 mod engine;
 pub mod failure;
 pub mod hdrlog;
+mod head;
 pub mod machine;
 pub mod report;
 pub mod request;

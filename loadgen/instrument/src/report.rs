@@ -126,29 +126,14 @@ impl Generator {
     /// - it stood still, stopped or without a processor, for more than 1 % of the whole time.
     pub(crate) fn judge(&mut self, total: &Tally, open_loop: bool, elapsed: Duration) {
         let threads_time = elapsed.as_secs_f64() * self.threads as f64;
-        let (slip, response) = (quantile(&total.slip, 0.99), quantile(&total.response, 0.99));
-        if let (true, Some(slip), Some(response)) = (open_loop, slip, response)
-            && slip > SMALL_SLIP
-            && slip as f64 > LARGE_SHARE * response as f64
-        {
-            self.limits.push(format!(
-                "1 % of the requests were acted on {:.1} ms late or more, which is {:.0} % of the p99 response time",
-                slip as f64 / 1e6,
-                100.0 * slip as f64 / response.max(1) as f64,
-            ));
-        }
+        let time_to_tell = elapsed > Duration::from_millis(100);
+        self.limits.extend(limit(total, open_loop, self.busy).filter(|_| open_loop || time_to_tell));
         let backlog = self.backlog.as_secs_f64();
         let backlog_awake = 1.0 - self.backlog_asleep.as_secs_f64() / backlog.max(1e-9);
         if open_loop && backlog > 0.01 * threads_time && backlog_awake > SATURATED {
             self.limits.push(format!(
                 "requests waited for a connection while its threads were {:.0} % busy: the rate is more than they can send",
                 100.0 * backlog_awake,
-            ));
-        }
-        if !open_loop && self.busy > SATURATED && elapsed > Duration::from_millis(100) {
-            self.limits.push(format!(
-                "its threads were {:.1} % busy: the rate is what they could send, and the server may be able to do more",
-                100.0 * self.busy,
             ));
         }
         if self.paused.as_secs_f64() > 0.01 * threads_time
@@ -160,6 +145,27 @@ impl Generator {
             ));
         }
     }
+}
+
+/// Why the generator is the limit, as far as that shows while a run lasts: it is late in an open loop, or has no time
+/// left in a closed one. `busy` is the share of the time that its threads were not asleep.
+pub fn limit(total: &Tally, open_loop: bool, busy: f64) -> Option<String> {
+    if !open_loop {
+        return (busy > SATURATED).then(|| {
+            format!(
+                "its threads were {:.1} % busy: the rate is what they could send, and the server may be able to do more",
+                100.0 * busy,
+            )
+        });
+    }
+    let (slip, response) = (quantile(&total.slip, 0.99)?, quantile(&total.response, 0.99)?);
+    (slip > SMALL_SLIP && slip as f64 > LARGE_SHARE * response as f64).then(|| {
+        format!(
+            "1 % of the requests were acted on {:.1} ms late or more, which is {:.0} % of the p99 response time",
+            slip as f64 / 1e6,
+            100.0 * slip as f64 / response.max(1) as f64,
+        )
+    })
 }
 
 impl Report {

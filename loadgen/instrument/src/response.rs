@@ -1,17 +1,11 @@
 //! Answers, read as they come in. The body is counted and thrown away.
 
-use std::mem::MaybeUninit;
+use crate::head::{Body, Head};
 
-use crate::chunked::Chunked;
+pub use crate::head::{BadAnswer, Heads};
 
 /// Longest head of an answer that is read before the answer counts as broken.
 pub const MAX_HEAD: usize = 1024 * 1024;
-
-/// Headers that the first attempt has room for; more are parsed at a second attempt.
-const USUAL_HEADERS: usize = 48;
-
-/// Most headers that an answer may have.
-const MAX_HEADERS: usize = 16 * 1024;
 
 /// A complete answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,35 +18,9 @@ pub struct Answer {
     pub body: u64,
 }
 
-/// The answer breaks the rules of HTTP/1.1 so that its end cannot be found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BadAnswer;
-
-/// How an answer is framed, known once its head is complete.
-#[derive(Debug, Clone)]
-enum Body {
-    /// As many bytes as this are still to come.
-    Fixed(u64),
-    /// Chunks until an empty one.
-    Chunked(Chunked),
-    /// Everything until the connection closes.
-    UntilClose,
-}
-
-/// What a head says about the rest.
-#[derive(Debug)]
-struct Head {
-    status: u16,
-    keep_alive: bool,
-    body: Body,
-    length: usize,
-}
-
 /// Reads one answer after another from one connection.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Parser {
-    /// Whether requests are `HEAD`, so that answers have no body.
-    head_only: bool,
     /// The part of a head that came so far, when it came in pieces.
     partial: Vec<u8>,
     /// Length of the partial head when it was last parsed.
@@ -64,11 +32,6 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// A parser for the answers to requests that are `HEAD` or are not.
-    pub fn new(head_only: bool) -> Self {
-        Parser { head_only, partial: Vec::new(), tried: 0, current: None, content: 0 }
-    }
-
     /// Forgets what came so far; to be called when the connection is given up.
     pub fn reset(&mut self) {
         self.partial = Vec::new();
@@ -85,15 +48,15 @@ impl Parser {
     /// Reads on. Gives the answer when it is complete; nothing may follow it, since nothing more was asked: bytes
     /// after its end make the connection useless for another request.
     #[inline]
-    pub fn feed(&mut self, data: &[u8]) -> Result<Option<Answer>, BadAnswer> {
+    pub fn feed(&mut self, data: &[u8], heads: &mut Heads) -> Result<Option<Answer>, BadAnswer> {
         if self.current.is_some() {
             return self.feed_body(data);
         }
         if !self.partial.is_empty() {
-            return self.feed_partial(data);
+            return self.feed_partial(data, heads);
         }
-        match parse_head(data, self.head_only)? {
-            Some(head) => self.begin_body(head, data),
+        match heads.parse(data)? {
+            Some(head) => self.begin_body(head, data, heads),
             None => {
                 self.keep(data)?;
                 Ok(None)
@@ -102,10 +65,10 @@ impl Parser {
     }
 
     /// The connection was closed. Gives the answer where the close is what ends it.
-    pub fn close(&mut self) -> Result<Option<Answer>, BadAnswer> {
+    pub fn close(&mut self, heads: &mut Heads) -> Result<Option<Answer>, BadAnswer> {
         if !self.partial.is_empty() {
             // A head that never became complete may be no HTTP at all, which is worth telling apart.
-            parse_head(&self.partial, self.head_only)?;
+            heads.parse(&self.partial)?;
             return Ok(None);
         }
         match self.current.take() {
@@ -128,7 +91,7 @@ impl Parser {
 
     /// A head that comes in many pieces is parsed when an empty line came or when its length has doubled since the
     /// last attempt, so that the work stays proportional to its length and garbage is still noticed early.
-    fn feed_partial(&mut self, data: &[u8]) -> Result<Option<Answer>, BadAnswer> {
+    fn feed_partial(&mut self, data: &[u8], heads: &mut Heads) -> Result<Option<Answer>, BadAnswer> {
         let seen = self.partial.len().saturating_sub(2);
         self.partial.extend_from_slice(data);
         let fresh = &self.partial[seen..];
@@ -137,21 +100,21 @@ impl Parser {
             return if self.partial.len() > MAX_HEAD { Err(BadAnswer) } else { Ok(None) };
         }
         self.tried = self.partial.len();
-        match parse_head(&self.partial, self.head_only)? {
+        match heads.parse(&self.partial)? {
             Some(head) => {
                 let bytes = std::mem::take(&mut self.partial);
                 self.tried = 0;
-                self.begin_body(head, &bytes)
+                self.begin_body(head, &bytes, heads)
             }
             None if self.partial.len() > MAX_HEAD => Err(BadAnswer),
             None => Ok(None),
         }
     }
 
-    fn begin_body(&mut self, head: Head, data: &[u8]) -> Result<Option<Answer>, BadAnswer> {
+    fn begin_body(&mut self, head: Head, data: &[u8], heads: &mut Heads) -> Result<Option<Answer>, BadAnswer> {
         let rest = &data[head.length..];
         if (100..200).contains(&head.status) && head.status != 101 {
-            return if rest.is_empty() { Ok(None) } else { self.feed(rest) };
+            return if rest.is_empty() { Ok(None) } else { self.feed(rest, heads) };
         }
         if let Body::Fixed(length) = head.body
             && rest.len() as u64 >= length
@@ -194,89 +157,12 @@ impl Parser {
     }
 }
 
-/// Parses a head that stands at the start of the data, if it is complete.
-fn parse_head(data: &[u8], head_only: bool) -> Result<Option<Head>, BadAnswer> {
-    let mut headers = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
-    let mut response = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    match config.parse_response_with_uninit_headers(&mut response, data, &mut headers) {
-        Ok(httparse::Status::Complete(length)) => read_head(&response, length, head_only).map(Some),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(httparse::Error::TooManyHeaders) => parse_long_head(data, head_only),
-        Err(_) => Err(BadAnswer),
-    }
-}
-
-#[cold]
-fn parse_long_head(data: &[u8], head_only: bool) -> Result<Option<Head>, BadAnswer> {
-    let mut headers = vec![httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(data) {
-        Ok(httparse::Status::Complete(length)) => read_head(&response, length, head_only).map(Some),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(BadAnswer),
-    }
-}
-
-/// Finds out how the answer is framed (RFC 9112, section 6.3).
-fn read_head(response: &httparse::Response<'_, '_>, length: usize, head_only: bool) -> Result<Head, BadAnswer> {
-    let status = response.code.ok_or(BadAnswer)?;
-    let mut keep_alive = response.version == Some(1);
-    let mut close = false;
-    let mut content_length = None;
-    let mut chunked = None;
-    for header in response.headers.iter() {
-        // The lengths of the three names that matter differ, so most headers are passed over by length alone.
-        match header.name.len() {
-            10 if header.name.eq_ignore_ascii_case("connection") => {
-                for option in header.value.split(|&byte| byte == b',') {
-                    let option = option.trim_ascii();
-                    close |= option.eq_ignore_ascii_case(b"close");
-                    keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
-                }
-            }
-            14 if header.name.eq_ignore_ascii_case("content-length") => {
-                for value in header.value.split(|&byte| byte == b',') {
-                    let value = parse_length(value.trim_ascii())?;
-                    if content_length.is_some_and(|earlier| earlier != value) {
-                        return Err(BadAnswer);
-                    }
-                    content_length = Some(value);
-                }
-            }
-            17 if header.name.eq_ignore_ascii_case("transfer-encoding") => {
-                let last = header.value.rsplit(|&byte| byte == b',').next().unwrap_or_default();
-                chunked = Some(last.trim_ascii().eq_ignore_ascii_case(b"chunked"));
-            }
-            _ => {}
-        }
-    }
-    let no_body = head_only || status == 204 || status == 304 || (100..200).contains(&status);
-    let body = match (no_body, chunked, content_length) {
-        (true, _, _) => Body::Fixed(0),
-        (_, Some(true), _) => Body::Chunked(Chunked::new()),
-        (_, Some(false), _) => Body::UntilClose,
-        (_, None, Some(length)) => Body::Fixed(length),
-        (_, None, None) => Body::UntilClose,
-    };
-    // After a switch of protocols the connection speaks something else than HTTP.
-    let keep_alive = keep_alive && !close && status != 101;
-    Ok(Head { status, keep_alive, body, length })
-}
-
-fn parse_length(digits: &[u8]) -> Result<u64, BadAnswer> {
-    if digits.is_empty() || digits.len() > 18 || !digits.iter().all(u8::is_ascii_digit) {
-        return Err(BadAnswer);
-    }
-    Ok(digits.iter().fold(0, |value, digit| value * 10 + u64::from(digit - b'0')))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn whole(text: &str) -> Result<Option<Answer>, BadAnswer> {
-        Parser::new(false).feed(text.as_bytes())
+        Parser::default().feed(text.as_bytes(), &mut Heads::new(false))
     }
 
     fn answer(status: u16, reusable: bool, body: u64) -> Result<Option<Answer>, BadAnswer> {
@@ -302,7 +188,7 @@ mod tests {
             answer(200, true, 3)
         );
         assert_eq!(
-            Parser::new(true).feed(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
+            Parser::default().feed(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", &mut Heads::new(true)),
             answer(200, true, 0),
             "an answer to HEAD has no body"
         );
@@ -327,13 +213,13 @@ mod tests {
 
     #[test]
     fn an_answer_without_length_ends_with_the_connection() {
-        let mut parser = Parser::new(false);
-        assert_eq!(parser.feed(b"HTTP/1.1 200 OK\r\n\r\nsome"), Ok(None));
-        assert_eq!(parser.feed(b" text"), Ok(None));
-        assert_eq!(parser.close(), answer(200, false, 9));
-        let mut cut = Parser::new(false);
-        assert_eq!(cut.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome"), Ok(None));
-        assert_eq!(cut.close(), Ok(None), "a cut answer is not complete");
+        let (mut parser, mut heads) = (Parser::default(), Heads::new(false));
+        assert_eq!(parser.feed(b"HTTP/1.1 200 OK\r\n\r\nsome", &mut heads), Ok(None));
+        assert_eq!(parser.feed(b" text", &mut heads), Ok(None));
+        assert_eq!(parser.close(&mut heads), answer(200, false, 9));
+        let (mut cut, mut heads) = (Parser::default(), Heads::new(false));
+        assert_eq!(cut.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nsome", &mut heads), Ok(None));
+        assert_eq!(cut.close(&mut heads), Ok(None), "a cut answer is not complete");
     }
 
     #[test]
@@ -357,15 +243,15 @@ mod tests {
         assert_eq!(whole(&format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n")), answer(200, true, 0));
         let long = "a".repeat(300_000);
         let text = format!("HTTP/1.1 200 OK\r\nX: {long}\r\nContent-Length: 0\r\n\r\n");
-        let mut parser = Parser::new(false);
+        let (mut parser, mut heads) = (Parser::default(), Heads::new(false));
         let mut last = Ok(None);
         for piece in text.as_bytes().chunks(1000) {
-            last = parser.feed(piece);
+            last = parser.feed(piece, &mut heads);
         }
         assert_eq!(last, answer(200, true, 0));
-        let mut endless = Parser::new(false);
-        endless.feed(b"HTTP/1.1 200 OK\r\nX: ").unwrap();
-        let outcome = (0..2000).map(|_| endless.feed(&[b'a'; 1000])).find(Result::is_err);
+        let (mut endless, mut heads) = (Parser::default(), Heads::new(false));
+        endless.feed(b"HTTP/1.1 200 OK\r\nX: ", &mut heads).unwrap();
+        let outcome = (0..2000).map(|_| endless.feed(&[b'a'; 1000], &mut heads)).find(Result::is_err);
         assert_eq!(outcome, Some(Err(BadAnswer)));
     }
 }

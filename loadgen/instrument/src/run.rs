@@ -1,14 +1,14 @@
 //! A run from begin to end: threads are started, what they counted is collected.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::clock;
 use crate::config::{Config, Load};
-use crate::engine::{Engine, Finish, Shared, asks_each_time};
+use crate::engine::{Engine, Finish, Piece, Shared, asks_each_time};
 use crate::report::{Error, Generator, Report};
 use crate::resolve::{Resolver, resolve};
 use crate::tally::Tally;
@@ -17,6 +17,9 @@ use crate::tls::Tls;
 
 /// Time for the threads to get ready before the first request is due.
 const HEAD_START: u64 = 2_000_000;
+
+/// Whoever follows a run is told that time passes at least this often.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 /// What one thread counted in one interval.
 #[derive(Debug)]
@@ -27,6 +30,8 @@ pub struct Interval<'a> {
     pub tally: &'a Tally,
     /// Everything that was counted until now, by all threads.
     pub total: &'a Tally,
+    /// The same over time.
+    pub timeline: &'a Timeline,
 }
 
 /// Told of a run while it lasts.
@@ -36,6 +41,9 @@ pub trait Observer {
 
     /// A thread has handed over what it counted in an interval.
     fn interval(&mut self, _interval: &Interval<'_>) {}
+
+    /// Time has passed, and nothing was handed over.
+    fn waiting(&mut self) {}
 }
 
 /// Nobody is told.
@@ -97,10 +105,16 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
             })?);
         }
         drop(pieces);
-        for piece in collected {
-            total.add(&piece.tally);
-            timeline.add(piece.index, &piece.tally);
-            observer.interval(&Interval { index: piece.index, tally: &piece.tally, total: &total });
+        loop {
+            match collected.recv_timeout(PATIENCE) {
+                Ok(Piece { index, tally }) => {
+                    total.add(&tally);
+                    timeline.add(index, &tally);
+                    observer.interval(&Interval { index, tally: &tally, total: &total, timeline: &timeline });
+                }
+                Err(RecvTimeoutError::Timeout) => observer.waiting(),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
         }
         let joined = threads.into_iter().filter_map(|thread| thread.join().ok());
         Ok::<_, Error>(joined.filter_map(Result::ok).collect::<Vec<Finish>>())

@@ -68,6 +68,10 @@ pub struct Tally {
     pub body_bytes: u64,
     /// Connections opened.
     pub connections: u64,
+    /// The time that this was counted in, in nanoseconds, added up over the threads.
+    pub watched: u64,
+    /// The part of that time in which they were asleep, waiting for something to happen.
+    pub asleep: u64,
     /// From when a request was due until its answer was complete. Holds the answered requests, and at least the age of
     /// those that timed out or were unfinished.
     pub response: Histogram<u64>,
@@ -88,6 +92,8 @@ impl Default for Tally {
             statuses: Box::new([0; 1000]),
             body_bytes: 0,
             connections: 0,
+            watched: 0,
+            asleep: 0,
             response: histogram(),
             service: histogram(),
             slip: histogram(),
@@ -105,6 +111,8 @@ impl Tally {
         self.unsent += other.unsent;
         self.body_bytes += other.body_bytes;
         self.connections += other.connections;
+        self.watched += other.watched;
+        self.asleep += other.asleep;
         for (mine, theirs) in self.statuses.iter_mut().zip(other.statuses.iter()) {
             *mine += theirs;
         }
@@ -113,6 +121,16 @@ impl Tally {
         {
             mine.add(theirs).expect("all histograms have the same bounds");
         }
+    }
+
+    /// Requests that were begun and have no outcome yet.
+    pub fn in_flight(&self) -> u64 {
+        self.counts.due.saturating_sub(self.counts.done + self.counts.failures() + self.counts.unfinished)
+    }
+
+    /// The share of the time that the threads were not asleep, from 0 to 1.
+    pub fn busy(&self) -> f64 {
+        1.0 - (self.asleep as f64 / self.watched.max(1) as f64).min(1.0)
     }
 
     /// Statuses that came, with their numbers.

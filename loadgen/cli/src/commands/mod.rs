@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod completions;
+mod draw;
 mod ping;
 mod predict;
 mod report;

@@ -11,7 +11,6 @@ mod options;
 mod output;
 mod pace;
 mod run;
-mod spark;
 mod tally;
 mod text;
 

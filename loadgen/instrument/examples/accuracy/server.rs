@@ -10,10 +10,14 @@ use instrument::clock;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{RecvFlags, SendFlags};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::Timespec;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LISTENER: u64 = u64::MAX;
+
+/// A turn of the server's loop that took longer than this was not its own doing: its processor was taken away.
+const TAKEN: u64 = 50_000;
 
 /// How the server answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,22 +46,29 @@ pub struct Server {
     pub address: SocketAddr,
     /// When the first request came, by the monotonic clock; 0 before.
     pub first: Arc<AtomicU64>,
+    /// For how long its processor was taken away since then, in nanoseconds.
+    pub taken: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts a server on a free port.
-    pub fn start(behaviour: Behaviour) -> Server {
+    /// Starts a server on a free port, and on a processor of its own where there is one.
+    pub fn start(behaviour: Behaviour, processor: Option<CpuSet>) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
-        let (first, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-        let (shared_first, shared_stop) = (Arc::clone(&first), Arc::clone(&stop));
+        let (first, taken) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let (shared_first, shared_taken, shared_stop) = (Arc::clone(&first), Arc::clone(&taken), Arc::clone(&stop));
         let thread = std::thread::spawn(move || {
-            serve(&listener, behaviour, &shared_first, &shared_stop).expect("the system refused what the server needs");
+            if let Some(processor) = processor {
+                sched_setaffinity(None, &processor).expect("the processor was there just before");
+            }
+            serve(&listener, behaviour, &shared_first, &shared_taken, &shared_stop)
+                .expect("the system refused what the server needs");
         });
-        Server { address, first, stop, thread: Some(thread) }
+        Server { address, first, taken, stop, thread: Some(thread) }
     }
 }
 
@@ -75,6 +86,7 @@ fn serve(
     listener: &TcpListener,
     behaviour: Behaviour,
     first: &AtomicU64,
+    taken: &AtomicU64,
     stop: &AtomicBool,
 ) -> Result<(), rustix::io::Errno> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -84,6 +96,7 @@ fn serve(
     let mut free = 0;
     let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
     let mut buffer = vec![0_u8; 16 * 1024];
+    let mut last = clock::now();
     while !stop.load(Ordering::Relaxed) {
         // The server never sleeps: the time that a wake-up takes would count as the generator's error.
         let timeout = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -128,6 +141,10 @@ fn serve(
             }
         }
         let now = clock::now();
+        if now - last > TAKEN && first.load(Ordering::Relaxed) != 0 {
+            taken.fetch_add(now - last, Ordering::Relaxed);
+        }
+        last = now;
         while waiting.front().is_some_and(|(due, _)| *due <= now) {
             let Some((_, place)) = waiting.pop_front() else { break };
             if let Some(socket) = &sockets[place] {

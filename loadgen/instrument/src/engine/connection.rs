@@ -54,12 +54,12 @@ pub struct Connection {
 
 impl Connection {
     /// An empty place.
-    pub fn new(head_only: bool) -> Self {
+    pub fn new() -> Self {
         Connection {
             phase: Phase::Vacant,
             transport: None,
             generation: 0,
-            parser: Parser::new(head_only),
+            parser: Parser::default(),
             free_since: 0,
             due: 0,
             begun: 0,

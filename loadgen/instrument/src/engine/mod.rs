@@ -22,6 +22,7 @@ use crate::config::{Config, Load, Resolve};
 use crate::failure::Failure;
 use crate::report::Error;
 use crate::resolve::{Addresses, Mailbox, Resolver};
+use crate::response::Heads;
 use crate::schedule::{Schedule, Stage};
 use crate::tally::Tally;
 use crate::tls::Tls;
@@ -126,7 +127,10 @@ pub struct Engine<'a> {
     piece: u64,
     last_answer: u64,
     awake: Awake,
+    /// When counts were handed over last, and how long the thread had slept by then.
+    handed_over: (u64, u64),
     armed: u64,
+    heads: Heads,
     buffer: Box<[u8]>,
 }
 
@@ -176,7 +180,7 @@ impl<'a> Engine<'a> {
             epoll,
             timer,
             mailbox,
-            connections: (0..places).map(|_| Connection::new(config.request.is_head())).collect(),
+            connections: (0..places).map(|_| Connection::new()).collect(),
             idle: Vec::with_capacity(places),
             vacant: (0..places as u32).rev().collect(),
             resting: Vec::new(),
@@ -191,7 +195,9 @@ impl<'a> Engine<'a> {
             piece: 0,
             last_answer: shared.start,
             awake: Awake::new(shared.start),
+            handed_over: (shared.start, 0),
             armed: 0,
+            heads: Heads::new(config.request.is_head()),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
         })
     }
@@ -231,7 +237,7 @@ impl<'a> Engine<'a> {
             let woke = clock::now();
             self.awake.woke(entered, woke, expected, backlog);
             for event in &events {
-                self.event(event.data.u64(), event.flags);
+                self.event(event.data.u64(), event.flags, woke);
             }
             if woke >= next_tick {
                 next_tick = woke + tick;
@@ -327,7 +333,7 @@ impl<'a> Engine<'a> {
             }
             Err(_) => {
                 // The server may have answered before it closed; what it sent says more than the failed write.
-                self.readable(place, true);
+                self.readable(place, true, clock::now());
                 if self.connections[place].busy() {
                     let kind = self.cut_kind(place, Failure::Reset);
                     self.fail(place, kind);
@@ -355,7 +361,7 @@ impl<'a> Engine<'a> {
     }
 
     /// Something happened to a socket, the timer or the mailbox.
-    fn event(&mut self, data: u64, flags: EventFlags) {
+    fn event(&mut self, data: u64, flags: EventFlags, woke: u64) {
         match data {
             // The timer only ends the wait; dispatching does the rest.
             TIMER => {}
@@ -365,25 +371,25 @@ impl<'a> Engine<'a> {
                 let (place, generation) = ((data & 0xffff_ffff) as usize, (data >> 32) as u32);
                 // The event may be for a socket that was closed earlier in this batch.
                 if self.connections[place].generation == generation {
-                    self.socket_event(place, flags);
+                    self.socket_event(place, flags, woke);
                 }
             }
         }
     }
 
     #[inline]
-    fn socket_event(&mut self, place: usize, flags: EventFlags) {
+    fn socket_event(&mut self, place: usize, flags: EventFlags, woke: u64) {
         let ends = flags.intersects(EventFlags::RDHUP | EventFlags::HUP | EventFlags::ERR);
         match self.connections[place].phase {
             Phase::Reading if flags.contains(EventFlags::IN) || ends => {
-                self.readable(place, ends);
+                self.readable(place, ends, woke);
                 if self.shared.tls.is_some() {
                     self.flush(place);
                 }
             }
             Phase::Writing(from) => {
                 if flags.contains(EventFlags::IN) || ends {
-                    self.readable(place, ends);
+                    self.readable(place, ends, woke);
                 }
                 if self.connections[place].phase == Phase::Writing(from) && flags.contains(EventFlags::OUT) {
                     self.write_on(place, from);

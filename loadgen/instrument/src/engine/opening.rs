@@ -53,7 +53,9 @@ impl Engine<'_> {
             Some(tls) => Some(tls.connect().map_err(|_| Errno::PROTO)?),
             None => None,
         };
-        let transport = transport::connect(address, tls)?;
+        // A connection for one request does not live long enough to win back the call that this costs.
+        let small = self.shared.config.request.keep_alive && self.shared.bytes.len() <= transport::SMALL;
+        let transport = transport::connect(address, tls, small)?;
         // Registered once, for both directions, until it is closed: no further call is needed for any request.
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
         let data = EventData::new_u64(token(place, connection.generation));

@@ -19,8 +19,11 @@ const LONGEST_REST: u64 = 1_000_000_000;
 impl Engine<'_> {
     /// Reads what came for the request of a place. `ends` says that the server has closed or reset the connection, so
     /// that reading must go on until that shows.
+    ///
+    /// An answer that is complete with the first read was there when the thread woke, which is when its event was
+    /// taken from the kernel: `seen`. That is nearer to when it came than the moment at which its turn came to be read.
     #[inline]
-    pub(super) fn readable(&mut self, place: usize, ends: bool) {
+    pub(super) fn readable(&mut self, place: usize, ends: bool, mut seen: u64) {
         loop {
             let connection = &mut self.connections[place];
             let Some(transport) = &mut connection.transport else {
@@ -30,15 +33,18 @@ impl Engine<'_> {
             let outcome = match transport.receive(&mut self.buffer) {
                 Ok(Received::Bytes(count)) => {
                     let more = ends || !short || count == self.buffer.len();
-                    match connection.parser.feed(&self.buffer[..count]) {
+                    match connection.parser.feed(&self.buffer[..count], &mut self.heads) {
                         Ok(Some(answer)) => Ok(Some(answer)),
-                        Ok(None) if more => continue,
+                        Ok(None) if more => {
+                            seen = clock::now();
+                            continue;
+                        }
                         Ok(None) => return,
                         Err(_) => Err(Failure::Parse),
                     }
                 }
                 Ok(Received::Nothing) => return,
-                Ok(Received::End) => match connection.parser.close() {
+                Ok(Received::End) => match connection.parser.close(&mut self.heads) {
                     Ok(Some(answer)) => Ok(Some(answer)),
                     Ok(None) => Err(self.cut_kind(place, Failure::Closed)),
                     Err(_) => Err(Failure::Parse),
@@ -46,7 +52,7 @@ impl Engine<'_> {
                 Err(kind) => Err(self.cut_kind(place, kind)),
             };
             return match outcome {
-                Ok(Some(answer)) => self.complete(place, answer, ends),
+                Ok(Some(answer)) => self.complete(place, answer, ends, seen),
                 Ok(None) => {}
                 Err(kind) => self.fail(place, kind),
             };
@@ -62,8 +68,7 @@ impl Engine<'_> {
 
     /// An answer is complete, and its connection is free.
     #[inline]
-    fn complete(&mut self, place: usize, answer: Answer, ends: bool) {
-        let now = clock::now();
+    fn complete(&mut self, place: usize, answer: Answer, ends: bool, now: u64) {
         self.in_flight -= 1;
         self.last_answer = now;
         let connection = &mut self.connections[place];
@@ -147,7 +152,7 @@ impl Engine<'_> {
         if now >= self.measure_from {
             let piece = (now - self.measure_from) / self.interval;
             if piece > self.piece && now < self.end {
-                self.hand_over();
+                self.hand_over(now);
                 self.piece = piece;
             }
         }
@@ -174,7 +179,10 @@ impl Engine<'_> {
     }
 
     /// Gives what was counted so far to whoever collects it.
-    fn hand_over(&mut self) {
+    fn hand_over(&mut self, now: u64) {
+        let (before, slept) = std::mem::replace(&mut self.handed_over, (now, self.awake.asleep));
+        self.tally.watched = now.saturating_sub(before);
+        self.tally.asleep = self.awake.asleep - slept;
         let tally = std::mem::take(&mut self.tally);
         // Nobody listens any more only when the run has failed; then nothing is lost.
         let _ = self.pieces.send(Piece { index: self.piece, tally });
@@ -208,7 +216,7 @@ impl Engine<'_> {
                 }
             }
         }
-        self.hand_over();
+        self.hand_over(now);
         Finish { at: now, complete: done, last_answer: self.last_answer, cpu: clock::thread_cpu(), awake: self.awake }
     }
 }

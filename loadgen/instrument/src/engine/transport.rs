@@ -10,6 +10,10 @@ use rustls::ClientConnection;
 
 use crate::failure::Failure;
 
+/// A request of this many bytes fits into the first window of TCP, ten segments of 536 bytes or more (RFC 6928), so that
+/// congestion control never holds a part of it back.
+pub const SMALL: usize = 5360;
+
 /// A connection's socket, and TLS over it where there is TLS.
 #[derive(Debug)]
 pub struct Transport {
@@ -47,12 +51,18 @@ impl Write for Socket<'_> {
     }
 }
 
-/// Starts connecting; the socket becomes writable when the outcome is known.
-pub fn connect(address: SocketAddr, tls: Option<ClientConnection>) -> Result<Transport, Errno> {
+/// Starts connecting; the socket becomes writable when the outcome is known. `small` says that all that will ever be
+/// under way on it at a time is one request of at most [`SMALL`] bytes.
+pub fn connect(address: SocketAddr, tls: Option<ClientConnection>, small: bool) -> Result<Transport, Errno> {
     let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
     let socket = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
     rustix::net::sockopt::set_tcp_nodelay(&socket, true)?;
+    if small {
+        // The plainest congestion control, which every kernel has: where nothing is ever congested, the others (BBR with
+        // its model of the path and its pacing) are work without effect. Where it is refused, they do that work.
+        let _ = rustix::net::sockopt::set_tcp_congestion(&socket, "reno");
+    }
     match rustix::net::connect(&socket, &address) {
         Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Transport { socket, tls: tls.map(Box::new) }),
         Err(error) => Err(error),

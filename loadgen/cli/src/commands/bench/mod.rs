@@ -1,5 +1,6 @@
 //! Loads a URL and tells how it did.
 
+mod live;
 mod report;
 mod summary;
 mod values;
@@ -9,10 +10,10 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::commands::WrongUsage;
+use crate::commands::{WrongUsage, draw};
 use anyhow::Context;
 use instrument::config::{Config, Load, Resolve, Trust};
 use instrument::report::Report;
@@ -122,7 +123,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
-    /// No live line while the run lasts
+    /// No live view while the run lasts; there is none with --json either, nor where stderr is no terminal
     #[arg(short, long)]
     quiet: bool,
 }
@@ -223,11 +224,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    let stop = Arc::new(AtomicBool::new(false));
-    // The first ^C ends the run with a summary; a second one ends the program at once.
-    signal_hook::flag::register_conditional_default(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
-    signal_hook::flag::register(signal_hook::consts::SIGINT, Arc::clone(&stop))?;
-    let mut watch = Watch::new(&config, log, args.quiet);
+    let stop = stop_on_signals().context("the signals that end a run cannot be caught")?;
+    let mut watch = Watch::new(&config, log, args.quiet || args.json);
     let outcome = instrument::run(&config, &stop, &mut watch);
     watch.finish()?;
     let report = outcome?;
@@ -236,6 +234,24 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         write(folder, &result)?;
     }
     print(args, &report, &result)
+}
+
+/// A flag that the first ^C or SIGTERM sets, which ends the run with a summary. The second ends the program at once.
+fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM])?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        for signal in signals.forever() {
+            if flag.swap(true, Ordering::Relaxed) {
+                draw::give_back();
+                // Both signals have a default, which is to end the program.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        }
+    })?;
+    Ok(stop)
 }
 
 /// Writes the files of a result.

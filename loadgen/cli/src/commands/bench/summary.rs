@@ -113,9 +113,9 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
     writeln!(out)?;
     writeln!(
         out,
-        "response counts from when a request was due, service from when it was written; slip is how late the\n\
-         generator itself was{}.",
-        if report.open_loop { "" } else { ", which a closed loop has no measure for: nothing is due by the clock" },
+        "response counts from when a request was due, service from when it was written;\n\
+         slip is how late the generator itself was{}.",
+        if report.open_loop { "" } else { ", of which a closed loop has no measure" },
     )?;
     if counts.unfinished > 0 {
         writeln!(out, "The {} unfinished requests are in these times with their age.", number(counts.unfinished))?;

@@ -1,23 +1,21 @@
 //! A view that is drawn again and again (`--live`): for each URL a line of figures, a sparkline and a histogram.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Stdout};
 use std::time::{Duration, Instant};
+
+use crate::commands::draw::{Line, Screen, histogram, spark};
 
 use super::compare;
 use super::format::{millis, ms};
 use super::output::Output;
-use super::spark;
 use super::tally::{Ping, Tally};
 use super::text::Text;
-
-const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
 
 /// The moving view; what it leaves behind at the end is the summary of [`Text`].
 pub struct Live {
     text: Text,
+    screen: Screen<Stdout>,
     started: Instant,
-    entered: bool,
     drawn: Option<u64>,
     last: Instant,
 }
@@ -28,39 +26,20 @@ impl Live {
         if !io::stdout().is_terminal() {
             return Err("--live draws on a terminal, and the output is none; drop it, or use -M for a file".to_owned());
         }
-        Ok(Self { text, started: Instant::now(), entered: false, drawn: None, last: Instant::now() })
-    }
-
-    /// Gives the terminal back, once: leaving twice would move the cursor back to where it was before the summary.
-    fn leave(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.entered) {
-            io::stdout().write_all(LEAVE.as_bytes())?;
-        }
-        io::stdout().flush()
+        let screen = Screen::own(io::stdout(), false);
+        Ok(Self { text, screen, started: Instant::now(), drawn: None, last: Instant::now() })
     }
 
     fn draw(&mut self, tallies: &[Tally]) -> io::Result<()> {
-        let (width, height) = terminal_size::terminal_size().map_or((80, 24), |(w, h)| (w.0.into(), h.0.into()));
+        let (width, height) = self.screen.room();
         let lines = frame(tallies, self.started.elapsed(), width, height);
-        let mut screen = String::from("\x1b[H");
-        for (row, line) in lines.iter().enumerate() {
-            // The last row ends without a line feed, which would scroll.
-            screen += if row > 0 { "\r\n" } else { "" };
-            screen += line;
-            screen += "\x1b[K";
-        }
-        screen += "\x1b[J";
-        let mut out = io::stdout();
-        out.write_all(screen.as_bytes())?;
-        out.flush()
+        self.screen.draw(&lines.into_iter().map(Line::from).collect::<Vec<_>>())
     }
 }
 
 impl Output for Live {
     fn begin(&mut self, tallies: &[Tally]) -> io::Result<()> {
         self.started = Instant::now();
-        self.entered = true;
-        io::stdout().write_all(ENTER.as_bytes())?;
         self.draw(tallies)
     }
 
@@ -79,16 +58,9 @@ impl Output for Live {
     }
 
     fn end(&mut self, tallies: &[Tally]) -> io::Result<()> {
-        self.leave()?;
+        self.screen.leave()?;
         self.text.begin(tallies)?;
         self.text.end(tallies)
-    }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // After a panic too the terminal is given back. Nothing can be done where that fails.
-        let _ = self.leave();
     }
 }
 
@@ -139,41 +111,13 @@ fn panel(tally: &Tally, width: usize, room: usize) -> Vec<String> {
     if tally.ok == 0 {
         lines.extend(tally.last_failure.clone());
     } else if room > lines.len() {
-        lines.extend(histogram(tally, width, room - lines.len()));
+        lines.extend(histogram(times.histogram(), width, room - lines.len()));
     }
     // The gap above a panel is the first thing to go where there is little room.
     let surplus = lines.len().saturating_sub(room);
     lines.drain(..surplus.min(1));
     lines.truncate(room.max(1));
     lines
-}
-
-fn histogram(tally: &Tally, width: usize, rows: usize) -> Vec<String> {
-    let times = &tally.times;
-    let classes = spark::classes(times.min_ms(), times.max_ms(), rows.min(16));
-    let mut counts = vec![0u64; classes.len()];
-    for step in times.histogram().iter_recorded() {
-        // A value on a border belongs to the class above it, and the extremes to the outermost ones.
-        let ms = times.histogram().median_equivalent(step.value_iterated_to()) as f64 / 1e6;
-        let class = classes.iter().rposition(|class| class.0 <= ms).unwrap_or(0);
-        counts[class] += step.count_at_value();
-    }
-    let most = counts.iter().copied().max().unwrap_or(0).max(1);
-    let digits = most.to_string().len();
-    let left = 24 + digits;
-    let bars = width.saturating_sub(left).max(1);
-    let row = |((low, high), count): (&(f64, f64), &u64)| {
-        let share = *count as f64 / most as f64;
-        format!("{:>8} - {:>7} ms {count:>digits$} {}", border(*low), border(*high), spark::bar(share, bars))
-    };
-    classes.iter().zip(&counts).map(row).collect()
-}
-
-/// A border has at most four digits that matter.
-fn border(value: f64) -> String {
-    let decimals = (3.0 - value.max(1e-6).log10().floor()).max(0.0) as usize;
-    let text = format!("{value:.decimals$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 #[cfg(test)]
@@ -210,25 +154,6 @@ mod tests {
                 assert!(lines.iter().all(|line| line.chars().count() <= width), "{lines:#?}");
             }
         }
-    }
-
-    #[test]
-    fn the_histogram_counts_every_ping_once() {
-        let tally = tally("a:1", [900, 1000, 1100, 5000, 5100, 738_000]);
-        for rows in [1, 3, 12] {
-            let counted: u64 = histogram(&tally, 80, rows)
-                .iter()
-                .map(|line| {
-                    line.split("ms ").nth(1).unwrap().split_whitespace().next().unwrap().parse::<u64>().unwrap()
-                })
-                .sum();
-            assert_eq!(counted, 6, "in {rows} rows");
-        }
-    }
-
-    #[test]
-    fn borders_are_short() {
-        assert_eq!([0.05, 0.5, 1.5, 20.0, 500.0, 1000.0].map(border), ["0.05", "0.5", "1.5", "20", "500", "1000"]);
     }
 
     #[test]

@@ -4,8 +4,13 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// The last values as a row of bars from 0 to the largest, newest at the right; `×` for a failure.
 pub fn line<'a>(values: impl DoubleEndedIterator<Item = &'a Option<f64>> + Clone, width: usize) -> String {
+    let top = values.clone().rev().take(width).filter_map(|value| *value).fold(0.0, f64::max);
+    line_to(values, top, width)
+}
+
+/// The same from 0 to a given value.
+pub fn line_to<'a>(values: impl DoubleEndedIterator<Item = &'a Option<f64>>, top: f64, width: usize) -> String {
     let shown: Vec<_> = values.rev().take(width).collect();
-    let top = shown.iter().filter_map(|value| **value).fold(0.0, f64::max);
     let bar = |value: f64| {
         if top > 0.0 { BARS[((value / top * 8.0).ceil() as usize).clamp(1, 8) - 1] } else { BARS[0] }
     };
@@ -15,7 +20,7 @@ pub fn line<'a>(values: impl DoubleEndedIterator<Item = &'a Option<f64>> + Clone
 /// A bar of eighths of a character, `share` of `width` long; never empty where there is something.
 pub fn bar(share: f64, width: usize) -> String {
     let eighths = (share * width as f64 * 8.0).round() as usize;
-    let eighths = if share > 0.0 { eighths.clamp(1, width * 8) } else { 0 };
+    let eighths = if share > 0.0 { eighths.max(1).min(width * 8) } else { 0 };
     let partial = ['▏', '▎', '▍', '▌', '▋', '▊', '▉'];
     let mut bar = "█".repeat(eighths / 8);
     if eighths % 8 > 0 {
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(bar(1.0, 10), "██████████");
         assert_eq!(bar(0.25, 10), "██▌");
         assert_eq!((bar(0.0, 10), bar(1e-9, 10)), (String::new(), "▏".to_owned()));
+        assert_eq!(bar(0.5, 0), "", "a terminal may be narrow");
     }
 
     #[test]
