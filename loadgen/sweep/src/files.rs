@@ -52,7 +52,7 @@ pub fn write(sweep: &Sweep, folder: &Path) -> Result<Vec<PathBuf>, String> {
 /// Writes all files of a grid, those of its rows in folders of their own; returns the paths of its own, the report first.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn write_grid(grid: &Grid, folder: &Path) -> Result<Vec<PathBuf>, String> {
     let rows: Vec<&Sweep> = grid.rows.iter().collect();
     let paths = write_all(

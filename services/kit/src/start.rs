@@ -13,6 +13,20 @@ use crate::metrics::Metrics;
 use crate::serve::{App, Limits, serve};
 use crate::{health, host, listen};
 
+/// What every program's command line has beside its own settings.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Common {
+    /// Time limits of its server.
+    #[command(flatten)]
+    pub limits: Limits,
+    /// How it logs.
+    #[command(flatten)]
+    pub logs: LogArgs,
+    /// What it is to do instead of its work.
+    #[command(subcommand)]
+    pub task: Option<Task>,
+}
+
 /// What every program can be asked to do besides its work.
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Task {

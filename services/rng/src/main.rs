@@ -4,10 +4,8 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kit::logs::LogArgs;
 use kit::metrics::Metrics;
-use kit::serve::Limits;
-use kit::start::{self, Task};
+use kit::start::{self, Common};
 
 /// Answers with random bytes, one request at a time.
 #[derive(Debug, Parser)]
@@ -22,19 +20,18 @@ struct Cli {
     #[command(flatten)]
     config: rng::Config,
     #[command(flatten)]
-    limits: Limits,
-    #[command(flatten)]
-    logs: LogArgs,
-    #[command(subcommand)]
-    task: Option<Task>,
+    common: Common,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(task) = &cli.task {
+    if let Some(task) = &cli.common.task {
         return task.run("rng", cli.listen);
     }
     let metrics = Metrics::new("rng");
     let app = rng::app(&cli.config, &metrics).router;
-    start::on_one_thread(&cli.logs, start::serve_until_signal("rng", cli.listen, app, &metrics, &cli.limits))
+    start::on_one_thread(
+        &cli.common.logs,
+        start::serve_until_signal("rng", cli.listen, app, &metrics, &cli.common.limits),
+    )
 }

@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kit::logs::LogArgs;
-use kit::serve::Limits;
-use kit::start::{self, Task};
+use kit::start::{self, Common};
 
 /// Shows how fast the swarm hashes, on a page that a class can watch.
 #[derive(Debug, Parser)]
@@ -22,17 +20,13 @@ struct Cli {
     #[command(flatten)]
     config: webui::Config,
     #[command(flatten)]
-    limits: Limits,
-    #[command(flatten)]
-    logs: LogArgs,
-    #[command(subcommand)]
-    task: Option<Task>,
+    common: Common,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match &cli.task {
+    match &cli.common.task {
         Some(task) => task.run("webui", cli.listen),
-        None => start::on_one_thread(&cli.logs, webui::run(&cli.config, cli.listen, &cli.limits)),
+        None => start::on_one_thread(&cli.common.logs, webui::run(&cli.config, cli.listen, &cli.common.limits)),
     }
 }

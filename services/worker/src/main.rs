@@ -4,9 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kit::logs::LogArgs;
-use kit::serve::Limits;
-use kit::start::{self, Task};
+use kit::start::{self, Common};
 use ledger::Ledger;
 use worker::Worker;
 
@@ -26,25 +24,21 @@ struct Cli {
     #[arg(long, env = "WORKER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
     #[command(flatten)]
-    limits: Limits,
-    #[command(flatten)]
-    logs: LogArgs,
-    #[command(subcommand)]
-    task: Option<Task>,
+    common: Common,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(task) = &cli.task {
+    if let Some(task) = &cli.common.task {
         return match cli.listen {
             Some(listen) => task.run("worker", listen),
             None => start::fail("worker", "nothing to ask: it listens only where --listen or WORKER_LISTEN is given"),
         };
     }
     // The client of Redis starts a task of its own, so it is made inside the runtime.
-    start::on_one_thread(&cli.logs, async {
+    start::on_one_thread(&cli.common.logs, async {
         match Ledger::in_redis(&cli.redis_url) {
-            Ok(ledger) => worker::program::run(Worker::new(cli.config, ledger), cli.listen, &cli.limits).await,
+            Ok(ledger) => worker::program::run(Worker::new(cli.config, ledger), cli.listen, &cli.common.limits).await,
             Err(error) => start::usage("worker", &format!("--redis-url, REDIS_URL: `{}`: {error}", cli.redis_url)),
         }
     })
