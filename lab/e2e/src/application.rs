@@ -1,7 +1,8 @@
 //! The application: built, pushed, deployed, reached, scaled.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
@@ -96,24 +97,38 @@ pub fn deploy(world: &mut World) -> BoxFuture<'_, Result<String>> {
     .boxed()
 }
 
-/// `lab tasks` says what `docker service ps` says.
+/// `lab tasks` says what `docker service ps` says. The two are asked one after the other, so a task that is just going may be
+/// in one of them only; it is gone when they are asked again.
 pub fn tasks(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
-        let table = world.lab_ok(&["tasks", "--cluster", crate::world::CLUSTER]).await?;
-        let mut lines = table.lines();
-        let headings = lines.next().unwrap_or_default();
-        ensure!(headings.starts_with("Service_ID") && headings.ends_with("Node_name (ip/host)"), "{headings}");
-        let mut ours: Vec<String> =
-            lines.filter_map(|line| line.split_whitespace().nth(2).map(ToOwned::to_owned)).collect();
-        let list =
-            "for s in $(docker service ls -q); do docker service ps -q --no-trunc -f desired-state=running $s; done";
-        let mut docker: Vec<String> = world.on("head", list).await?.lines().map(ToOwned::to_owned).collect();
-        ours.sort();
-        docker.sort();
-        ensure!(ours == docker && !ours.is_empty(), "lab tasks has {ours:?}, docker service ps {docker:?}");
-        Ok(format!("{} slots, as `docker service ps` has them", ours.len()))
+        let this = &*world;
+        let slots = AtomicUsize::new(0);
+        let seen = &slots;
+        this.until("the same tasks", Duration::from_secs(15), || async move {
+            let (ours, docker) = both_lists(this).await?;
+            seen.store(ours.len(), Ordering::Relaxed);
+            let same = ours == docker && !ours.is_empty();
+            Ok(if same { None } else { Some(format!("lab tasks has {ours:?}, docker service ps {docker:?}")) })
+        })
+        .await?;
+        Ok(format!("{} slots, as `docker service ps` has them", slots.into_inner()))
     }
     .boxed()
+}
+
+/// The tasks by `lab tasks`, and by `docker service ps`.
+async fn both_lists(world: &World) -> Result<(Vec<String>, Vec<String>)> {
+    let table = world.lab_ok(&["tasks", "--cluster", crate::world::CLUSTER]).await?;
+    let mut lines = table.lines();
+    let headings = lines.next().unwrap_or_default();
+    ensure!(headings.starts_with("Service_ID") && headings.ends_with("Node_name (ip/host)"), "{headings}");
+    let mut ours: Vec<String> =
+        lines.filter_map(|line| line.split_whitespace().nth(2).map(ToOwned::to_owned)).collect();
+    let list = "for s in $(docker service ls -q); do docker service ps -q --no-trunc -f desired-state=running $s; done";
+    let mut docker: Vec<String> = world.on("head", list).await?.lines().map(ToOwned::to_owned).collect();
+    ours.sort();
+    docker.sort();
+    Ok((ours, docker))
 }
 
 /// One worker becomes ten, spread evenly.
