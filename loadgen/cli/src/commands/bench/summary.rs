@@ -131,12 +131,13 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
     let generator = &report.generator;
     writeln!(
         out,
-        "generator: {} thread{}, {:.0} % busy, {} of processor time a request, {} connections opened",
+        "generator: {} thread{}, {:.0} % busy, {} of CPU a request, {} connection{} opened",
         generator.threads,
         if generator.threads == 1 { "" } else { "s" },
         100.0 * generator.busy,
         time((generator.cpu.as_nanos() / u128::from(counts.due.max(1))) as u64),
         number(total.connections),
+        if total.connections == 1 { "" } else { "s" },
     )?;
     if report.total.warm_up.due > 0 {
         writeln!(out, "warm-up: {} requests, not counted above", number(report.total.warm_up.due))?;
