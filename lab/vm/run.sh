@@ -24,7 +24,7 @@ MAKING_IMAGES=
 NAME=swarmlab-vm-$$
 ACCEL=${VM_ACCEL:-tcg}
 # lab's bounds of waits, and what rates may fall short of theory, are multiplied by it.
-PATIENCE=${LAB_PATIENCE:-3}
+PATIENCE=${LAB_PATIENCE:-4}
 
 die() { echo "vm: $*" >&2; exit 1; }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use swarm::{Converged, registry};
+use swarm::{Converged, patient, registry};
 
 use crate::world::{STACK, World, within};
 
@@ -80,8 +80,12 @@ pub fn deploy(world: &mut World) -> BoxFuture<'_, Result<String>> {
             }
         }
         let stack = if world.ipvs { "stack.yml" } else { "stack.dnsrr.yml" };
-        let deploy =
-            format!("TAG=v1 REDIS_IMAGE=127.0.0.1:5000/redis:8 docker stack deploy -c compose/{stack} {STACK} 2>&1");
+        // On a slow machine the services take longer too, so that what limits them is still their delays.
+        let delay = format!("{}ms", patient(Duration::from_millis(100)).as_millis());
+        let deploy = format!(
+            "RNG_DELAY={delay} HASHER_DELAY={delay} WORKER_THINK={delay} TAG=v1 REDIS_IMAGE=127.0.0.1:5000/redis:8 \
+             docker stack deploy -c compose/{stack} {STACK} 2>&1"
+        );
         world.on("head", &deploy).await?;
         for service in SERVICES {
             world.converge(service).await?;
