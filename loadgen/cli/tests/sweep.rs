@@ -21,10 +21,15 @@ fn json(folder: &Path) -> serde_json::Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A rate within a fifth of the theory: wide, as tests share the machine, and far from the next step of the staircase.
+/// A rate within a tenth of the theory: wide, as tests share the machine, and far from the next step of the staircase.
 fn about(value: &serde_json::Value, theory: f64) {
+    near(value, theory, 0.1);
+}
+
+/// A rate within a share of the theory.
+fn near(value: &serde_json::Value, theory: f64, share: f64) {
     let value = value.as_f64().expect("a number");
-    assert!((value / theory - 1.0).abs() < 0.2, "{value} hashes/s instead of {theory}");
+    assert!((value / theory - 1.0).abs() < share, "{value} hashes/s instead of {theory}");
 }
 
 #[test]
@@ -81,7 +86,8 @@ fn a_grid_scales_two_services() {
     let grid: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for (row, theory) in [(0, [10.0 / 3.0, 10.0]), (1, [10.0 / 3.0, 20.0])] {
         for (step, theory) in theory.into_iter().enumerate() {
-            about(&grid["rows"][row]["steps"][step]["hashes_per_second"]["value"], theory);
+            // Steps are short here, so that four of them are done in time; where rates differ, it is by a factor of two or more.
+            near(&grid["rows"][row]["steps"][step]["hashes_per_second"]["value"], theory, 0.2);
         }
     }
     let printed = String::from_utf8(output.stdout).expect("UTF-8");

@@ -113,13 +113,14 @@ pub async fn run_grid<P: Platform, W: Watcher>(
     }
     // A row that was begun and has no step says nothing.
     rows.retain(|row| !row.steps.is_empty());
-    platform.restore().await?;
+    let restored = platform.restore().await;
     if let Some(error) = trouble {
         if rows.is_empty() {
             return Err(error);
         }
         tracing::error!("{error}");
     }
+    restored?;
     Ok(Grid {
         schema: grid::SCHEMA,
         service: service.to_owned(),

@@ -26,7 +26,7 @@ pub struct Args {
     /// The folder of a sweep or a grid, or its sweep.json or grid.json
     #[arg(value_name = "FOLDER|FILE")]
     sweep: PathBuf,
-    /// Where to write it; `-` is standard output; without it, report.html beside it
+    /// Where to write it; `-` is standard output; without it, report.html beside the file that was read
     #[arg(long, short, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -2,10 +2,10 @@
 
 use charts::{Figure, HeatMap, Page, Table, Unit, escape};
 
-use super::{duration, many, moment, prose};
-use crate::files;
+use super::{ended_early, made_by, many, prose, verdict};
 use crate::format::{difference, fine_rate, percent};
 use crate::grid::{Cell, Grid};
+use crate::{file, files};
 
 /// The report of a grid, as one HTML file; the rows' reports lie in folders beside it.
 pub fn html(grid: &Grid) -> String {
@@ -17,14 +17,7 @@ pub fn html(grid: &Grid) -> String {
             .section("theory", "Against theory", theory(grid))
             .section("limits", "What limits it", limits(grid));
     }
-    let made = grid.rows.first().map_or_else(String::new, |row| {
-        format!(
-            "<p>Made by {} from <code>grid.json</code>. The run began {} and took {}.</p>",
-            escape(&row.generator),
-            escape(&moment(&row.started)),
-            duration(grid.took_s)
-        )
-    });
+    let made = grid.rows.first().map_or_else(String::new, |first| made_by(first, file::GRID, grid.took_s));
     page.section("rows", "The rows", rows(grid)).foot(made).html()
 }
 
@@ -34,14 +27,9 @@ fn columns(grid: &Grid) -> String {
 }
 
 fn head(grid: &Grid) -> String {
-    let mut html =
-        format!("<div class=\"verdict\" role=\"note\" aria-label=\"Verdict\"><p>{}</p></div>", prose(&grid.sentence()));
+    let mut html = verdict(&grid.sentence());
     if grid.interrupted {
-        html.push_str(&format!(
-            "<div class=\"verdict warning\" role=\"note\"><p>The run was ended early: {} of {} rows were begun.</p></div>",
-            grid.rows.len(),
-            grid.replicas.len()
-        ));
+        html.push_str(&ended_early(&format!("{} of {} rows were begun", grid.rows.len(), grid.replicas.len())));
     }
     html
 }

@@ -2,7 +2,7 @@
 
 use charts::escape;
 
-use super::{duration, moment, prose};
+use super::{duration, ended_early, moment, verdict};
 use crate::format::{percent, rate, replicas, time};
 use crate::result::Sweep;
 use model::law::Law;
@@ -16,16 +16,10 @@ pub fn html(sweep: &Sweep) -> String {
         escape(&moment(&sweep.started)),
         duration(sweep.took_s)
     );
-    html.push_str(&format!(
-        "<div class=\"verdict\" role=\"note\" aria-label=\"Verdict\"><p>{}</p></div>",
-        prose(&sweep.verdict.sentence)
-    ));
+    html.push_str(&verdict(&sweep.verdict.sentence));
     if sweep.interrupted {
-        html.push_str(&format!(
-            "<div class=\"verdict warning\" role=\"note\"><p>The run was ended early: {} of {} steps were finished.</p></div>",
-            sweep.steps.len(),
-            sweep.settings.replicas.len() * sweep.settings.repeats.max(1) as usize
-        ));
+        let all = sweep.settings.replicas.len() * sweep.settings.repeats.max(1) as usize;
+        html.push_str(&ended_early(&format!("{} of {all} steps were finished", sweep.steps.len())));
     }
     html.push_str(&facts(sweep));
     html

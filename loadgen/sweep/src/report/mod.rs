@@ -12,6 +12,7 @@ mod utilisation;
 
 use charts::{Page, escape};
 
+use crate::file;
 use crate::result::{Settings, Step, Sweep};
 
 /// The report of a sweep, as one HTML file that needs nothing else.
@@ -36,13 +37,28 @@ pub fn html(sweep: &Sweep) -> String {
         page = page.section("reasons", "How the verdict was reached", reasons::html(sweep));
     }
     page.section("machine", "Machine and settings", machine::html(sweep))
-        .foot(format!(
-            "<p>Made by {} from <code>sweep.json</code>. The run began {} and took {}.</p>",
-            escape(&sweep.generator),
-            escape(&moment(&sweep.started)),
-            duration(sweep.took_s)
-        ))
+        .foot(made_by(sweep, file::NAME, sweep.took_s))
         .html()
+}
+
+/// The verdict, for the top of a report.
+fn verdict(sentence: &str) -> String {
+    format!("<div class=\"verdict\" role=\"note\" aria-label=\"Verdict\"><p>{}</p></div>", prose(sentence))
+}
+
+/// That the run was ended early, and how much of it there is. Text, not markup.
+fn ended_early(done: &str) -> String {
+    format!("<div class=\"verdict warning\" role=\"note\"><p>The run was ended early: {}.</p></div>", escape(done))
+}
+
+/// What made the report of which file, and when the run was that begins with this sweep.
+fn made_by(first: &Sweep, file: &str, took_s: f64) -> String {
+    format!(
+        "<p>Made by {} from <code>{file}</code>. The run began {} and took {}.</p>",
+        escape(&first.generator),
+        escape(&moment(&first.started)),
+        duration(took_s)
+    )
 }
 
 /// What is swept, in the plural: `workers`, `replicas of rng`.
