@@ -81,7 +81,12 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         fatal: Mutex::new(None),
         left: AtomicU64::new(config.requests.unwrap_or(u64::MAX)),
         start,
+        spares: Mutex::default(),
     };
+    // One that a thread counts in, and one to hand that over for.
+    for _ in 0..2 * config.threads {
+        shared.give_back(Tally::default());
+    }
     let started = SystemTime::now() + Duration::from_nanos(HEAD_START) + config.warm_up;
     observer.started(started);
     let mut total = Tally::default();
@@ -111,6 +116,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
                     total.add(&tally);
                     timeline.add(index, &tally);
                     observer.interval(&Interval { index, tally: &tally, total: &total, timeline: &timeline });
+                    shared.give_back(tally);
                 }
                 Err(RecvTimeoutError::Timeout) => observer.waiting(),
                 Err(RecvTimeoutError::Disconnected) => break,

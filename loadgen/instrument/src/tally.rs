@@ -123,6 +123,34 @@ impl Tally {
         }
     }
 
+    /// Makes it as new, in the memory that it has. All of it is written to, so that what is counted next meets no page
+    /// that the system has yet to find.
+    pub fn clear(&mut self) {
+        let Tally {
+            counts,
+            warm_up,
+            completions,
+            waited,
+            unsent,
+            statuses,
+            body_bytes,
+            connections,
+            watched,
+            asleep,
+            response,
+            service,
+            slip,
+        } = self;
+        (*counts, *warm_up) = Default::default();
+        statuses.fill(0);
+        for number in [completions, waited, unsent, body_bytes, connections, watched, asleep] {
+            *number = 0;
+        }
+        for times in [response, service, slip] {
+            times.reset();
+        }
+    }
+
     /// Requests that were begun and have no outcome yet.
     pub fn in_flight(&self) -> u64 {
         self.counts.due.saturating_sub(self.counts.done + self.counts.failures() + self.counts.unfinished)
@@ -141,5 +169,29 @@ impl Tally {
     /// Answers with a status of 400 or more.
     pub fn error_statuses(&self) -> u64 {
         self.statuses[400..].iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cleared_tally_is_as_new() {
+        let mut tally = Tally::default();
+        tally.counts = Counts { due: 3, done: 1, failed: [1; Failure::COUNT], unfinished: 1 };
+        tally.warm_up = tally.counts;
+        (tally.completions, tally.waited, tally.unsent, tally.body_bytes) = (1, 2, 3, 4);
+        (tally.connections, tally.watched, tally.asleep) = (5, 6, 7);
+        tally.statuses[200] = 1;
+        for times in [&mut tally.response, &mut tally.service, &mut tally.slip] {
+            times.record(1_000).expect("it is within the bounds");
+        }
+        tally.clear();
+        assert_eq!(format!("{tally:?}"), format!("{:?}", Tally::default()));
+        let mut total = Tally::default();
+        total.slip.record(5).expect("it is within the bounds");
+        total.add(&tally);
+        assert_eq!(total.slip.min(), 5);
     }
 }

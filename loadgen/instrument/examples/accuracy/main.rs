@@ -7,15 +7,16 @@
 //! ```
 //!
 //! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
-//! ends with code 1 when loadgen misses a percentile by more than 1 % and more than 100 µs. Takes about two minutes; the
+//! ends with code 1 when loadgen misses a percentile by more than 1 % and more than 100 µs. Takes about four minutes; the
 //! machine should have nothing else to do and two processors at least, one of which the server keeps busy.
 
+mod floor;
 mod processors;
 mod server;
 mod tools;
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,9 +25,9 @@ use instrument::clock;
 use instrument::schedule::{Arrivals, Schedule, Stage};
 use instrument::tally::histogram;
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::thread::{ClockId, CpuSet};
-use rustix::time::Timespec;
 
+use floor::Wakes;
+use processors::Processors;
 use server::{Behaviour, Server};
 use tools::{Load, Percentiles, SHARES, Tool};
 
@@ -35,11 +36,8 @@ const SECOND: u64 = 1_000_000_000;
 /// The case that needs no server.
 const HISTOGRAM: &str = "histogram of 1 million samples";
 
-/// The share of the time for which the server may have no processor: half of what p99.9 is about.
-const MOST_TAKEN: f64 = 0.0005;
-
-/// How often a case is run where it has none for longer.
-const ATTEMPTS: usize = 3;
+/// A bare client that reads an answer later than this, in nanoseconds, had no processor meanwhile.
+const ASLEEP: u64 = 500_000;
 
 /// A case: what the server does, what is asked of the tool, and whether the tool itself is stopped.
 struct Case {
@@ -47,60 +45,70 @@ struct Case {
     behaviour: Behaviour,
     load: Load,
     /// The tool is stopped from here to there, in nanoseconds from the first request.
-    stopped: Option<(u64, u64)>,
+    stopped: Option<Range<u64>>,
+}
+
+/// A tool's run of a case. Moments are in nanoseconds from the first request.
+struct Measured {
+    /// What the tool said, in milliseconds.
+    percentiles: Percentiles,
+    /// The longest response time that it said, in milliseconds.
+    max: f64,
+    /// When the tool was really stopped: a signal comes when it comes.
+    stopped: Option<Range<u64>>,
+    /// When the server had no processor.
+    away: Vec<Range<u64>>,
 }
 
 impl Case {
-    /// The response times that are right, in nanoseconds, for requests that are due as scheduled and sent when due.
-    /// Each has one of the times of a bare client added, in an order that has nothing to do with theirs.
-    fn truth(&self, floor: &[u64]) -> Vec<u64> {
+    /// The response times that are right, in nanoseconds, for requests that are due as scheduled, on a machine that wakes
+    /// a bare client as late as it was seen to. A client that wakes late for one request is late for those that became due
+    /// meanwhile, and what it sends late waits in the server's queue behind what it sent late before. A server that has no
+    /// processor reads and answers when it has one again.
+    fn truth(&self, floor: &[Wakes], measured: &Measured) -> Vec<u64> {
         let arrivals = if self.load.poisson { Arrivals::Poisson } else { Arrivals::Constant };
         let stages = [Stage::constant(self.load.rate, self.load.seconds)];
         let due: Vec<u64> = Schedule::new(&stages, arrivals, 1).collect();
         let origin = due[0];
         let end = (self.load.seconds * 1e9) as u64;
-        let mut free = 0;
+        let attended = |at: u64| {
+            let next = measured.away.partition_point(|window| window.end <= at);
+            measured.away.get(next).filter(|window| window.contains(&at)).map_or(at, |window| window.end)
+        };
+        let (mut free, mut last_sent) = (0, 0);
+        // While the client did not run: from when it should have read an answer to when it did.
+        let mut asleep: VecDeque<Range<u64>> = VecDeque::new();
         let mut times: Vec<u64> = due
             .iter()
             .zip(floor.iter().cycle())
-            .map(|(due, floor)| {
-                let sent = match self.stopped {
-                    Some((from, to)) if (from..to).contains(&(due - origin)) => to,
-                    _ => due - origin,
-                };
+            .map(|(due, wakes)| {
+                let stopped = measured.stopped.as_ref().filter(|window| window.contains(&(due - origin)));
+                let sendable = stopped.map_or(due - origin, |window| window.end);
+                while asleep.front().is_some_and(|window| window.end <= sendable) {
+                    asleep.pop_front();
+                }
+                let awake = asleep.front().filter(|window| window.contains(&sendable)).map_or(sendable, |w| w.end);
+                let sent = last_sent.max(awake + wakes.late);
+                last_sent = sent;
+                let departure = attended(self.behaviour.departure(attended(sent), &mut free));
+                let read = departure + wakes.rest;
+                if wakes.rest > ASLEEP {
+                    asleep.push_back(departure..read);
+                }
                 // What is not answered at the end of the run counts with its age.
-                (self.behaviour.departure(sent, &mut free) + origin + floor).min(end) - due
+                (read + origin).min(end) - due
             })
             .collect();
         times.sort_unstable();
         times
     }
 
-    /// Runs a tool. What it was stopped for is measured, since a signal comes when it comes. Where the server's
-    /// processor was taken away for too long, the case is no test of anybody and is run again, a few times.
-    fn measure(&mut self, tool: Tool, processor: Option<CpuSet>) -> Option<(Percentiles, f64)> {
-        let asked = self.stopped;
-        for attempt in 1.. {
-            self.stopped = asked;
-            let (found, taken) = self.attempt(tool, processor)?;
-            if taken <= MOST_TAKEN || attempt == ATTEMPTS {
-                return Some(found);
-            }
-            eprintln!(
-                "{}, {}: the server had no processor for {:.2} % of the time; again",
-                self.name,
-                tool.name(),
-                100.0 * taken
-            );
-        }
-        None
-    }
-
-    /// Runs a tool once. The second figure is the share of the time in which the server's processor was taken away.
-    fn attempt(&mut self, tool: Tool, processor: Option<CpuSet>) -> Option<((Percentiles, f64), f64)> {
-        let server = Server::start(self.behaviour, processor);
-        let child = tool.start(&format!("http://{}/", server.address), self.load).ok()?;
-        if let Some((from, to)) = &mut self.stopped {
+    /// Runs a tool.
+    fn measure(&self, tool: Tool, processors: &Processors) -> Option<Measured> {
+        let server = Server::start(self.behaviour, processors);
+        let child = tool.start(&format!("http://{}/", server.address), self.load, processors).ok()?;
+        let mut stopped = None;
+        if let Some(window) = &self.stopped {
             let pid = Pid::from_child(&child);
             let first = loop {
                 match server.first.load(Ordering::Relaxed) {
@@ -108,44 +116,19 @@ impl Case {
                     first => break first,
                 }
             };
-            until(first + *from);
+            until(first + window.start);
             kill_process(pid, Signal::STOP).ok()?;
-            let stopped = clock::now() - first;
-            until(first + *to);
+            let from = clock::now() - first;
+            until(first + window.end);
             kill_process(pid, Signal::CONT).ok()?;
-            (*from, *to) = (stopped, clock::now() - first);
+            stopped = Some(from..clock::now() - first);
         }
-        let found = tool.percentiles(&child.wait_with_output().ok()?)?;
-        let taken = server.taken.load(Ordering::Relaxed) as f64 / 1e9 / self.load.seconds;
-        Some((found, taken))
+        let (percentiles, max) = tool.percentiles(&child.wait_with_output().ok()?)?;
+        let first = server.first.load(Ordering::Relaxed);
+        let away = server.away().into_iter().filter(|window| window.end > first);
+        let away = away.map(|window| window.start.saturating_sub(first)..window.end - first).collect();
+        Some(Measured { percentiles, max, stopped, away })
     }
-}
-
-/// What a bare loop of sleep, write and read takes on one blocking socket beside the service time, against a server that
-/// is free whenever a request comes: from when a request was due, in nanoseconds. No client can see less on this machine.
-///
-/// The service time is part of it since a processor that was idle for 2 ms wakes later than one that was idle for 20 µs.
-fn floor(rate: f64, service: u64, processor: Option<CpuSet>) -> std::io::Result<Vec<u64>> {
-    let server = Server::start(Behaviour { service, stall: None }, processor);
-    let rate = if service > 0 { rate.min(0.5e9 / service as f64) } else { rate };
-    let mut stream = TcpStream::connect(server.address)?;
-    stream.set_nodelay(true)?;
-    // The kernel may put off a timer by 50 µs otherwise, which the load generator does not let it do either.
-    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
-    let start = clock::now();
-    let mut buffer = [0; 1024];
-    let mut times = Vec::new();
-    for due in Schedule::new(&[Stage::constant(rate, 1.5)], Arrivals::Constant, 0) {
-        let due = start + due;
-        let at = Timespec { tv_sec: (due / SECOND) as i64, tv_nsec: (due % SECOND) as i64 };
-        rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &at)?;
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
-        if stream.read(&mut buffer)? == 0 {
-            break;
-        }
-        times.push((clock::now() - due).saturating_sub(service));
-    }
-    Ok(times)
 }
 
 fn until(at: u64) {
@@ -211,7 +194,7 @@ fn cases() -> Vec<Case> {
             load,
             stopped: None,
         },
-        Case { name: "generator stopped for 2 s", behaviour: plain, load, stopped: Some((4 * SECOND, 6 * SECOND)) },
+        Case { name: "generator stopped for 2 s", behaviour: plain, load, stopped: Some(4 * SECOND..6 * SECOND) },
         serial("service of 1 ms, 800/s (faster than due)", 1_000_000, 800.0, 5.0, false),
         serial("service of 1 ms, 1500/s (slower than due)", 1_000_000, 1500.0, 3.0, false),
         serial("M/D/1, service 2 ms, load 0.5", 2_000_000, 250.0, 12.0, true),
@@ -234,18 +217,23 @@ fn right(measured: f64, truth: f64) -> bool {
 }
 
 fn main() -> ExitCode {
-    let processor = processors::divide();
+    let mut arguments = std::env::args().skip(1).peekable();
+    if arguments.next_if(|argument| argument == floor::ARGUMENT).is_some() {
+        floor::client(arguments);
+        return ExitCode::SUCCESS;
+    }
+    let processors = Processors::divide();
     println!(
         "| {:<43} | {:<8} | {:>9} | {:>9} | {:>9} | {:>9} | {:>9} | |",
         "case (times in ms)", "who", "p50", "p90", "p99", "p99.9", "max"
     );
     println!("|{:-<45}|{:-<10}|{:->10}:|{:->10}:|{:->10}:|{:->10}:|{:->10}:|---|", "", "", "", "", "", "", "");
     let mut all_right = true;
-    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wanted: Vec<String> = arguments.collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
-    for mut case in cases().into_iter().filter(|case| is_wanted(case.name)) {
-        let floor = floor(case.load.rate, case.behaviour.service, processor).expect("loopback works");
-        let mut sorted = floor.clone();
+    for case in cases().into_iter().filter(|case| is_wanted(case.name)) {
+        let floor = floor::measure(case.load, case.behaviour.service, &processors).expect("loopback works");
+        let mut sorted: Vec<u64> = floor.iter().map(|wakes| wakes.late + wakes.rest).collect();
         sorted.sort_unstable();
         let median = at(&sorted, 0.5);
         for tool in [Tool::Loadgen, Tool::Wrk, Tool::Wrk2, Tool::Oha] {
@@ -253,8 +241,12 @@ fn main() -> ExitCode {
             if tool.program().is_none() || !fits {
                 continue;
             }
-            let measured = case.measure(tool, processor);
-            let times = case.truth(&floor);
+            let Some(measured) = case.measure(tool, &processors) else {
+                println!("| {:<43} | {:<8} | no figures |||||failed|", case.name, tool.name());
+                all_right &= tool != Tool::Loadgen;
+                continue;
+            };
+            let times = case.truth(&floor, &measured);
             let truth = SHARES.map(|share| at(&times, share));
             if tool == Tool::Loadgen {
                 row(case.name, "truth", truth, at(&times, 1.0), &format!("floor {median:.3}"));
@@ -264,16 +256,12 @@ fn main() -> ExitCode {
                     row("", "endless", theory, f64::INFINITY, "");
                 }
             }
-            let Some((values, max)) = measured else {
-                println!("| {:<43} | {:<8} | no figures |||||failed|", "", tool.name());
-                all_right &= tool != Tool::Loadgen;
-                continue;
-            };
+            let values = measured.percentiles;
             let misses = values.iter().zip(truth).filter(|(value, truth)| !value.is_nan() && !right(**value, *truth));
             let misses = misses.count();
             all_right &= tool != Tool::Loadgen || misses == 0;
             let verdict = if misses == 0 { "right".to_owned() } else { format!("{misses} wrong") };
-            row("", tool.name(), values, max, &verdict);
+            row("", tool.name(), values, measured.max, &verdict);
         }
     }
     if is_wanted(HISTOGRAM) {

@@ -2,22 +2,25 @@
 //! same time, and stands still in a given window.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use instrument::clock;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::net::{RecvFlags, SendFlags};
-use rustix::thread::{CpuSet, sched_setaffinity};
 use rustix::time::Timespec;
+
+use crate::processors::Processors;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LISTENER: u64 = u64::MAX;
 
-/// A turn of the server's loop that took longer than this was not its own doing: its processor was taken away.
-const TAKEN: u64 = 50_000;
+/// A turn of the server's loop that took longer than this, in nanoseconds, was not its own doing: its processor was taken
+/// away.
+const LONGEST_TURN: u64 = 50_000;
 
 /// How the server answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -46,29 +49,34 @@ pub struct Server {
     pub address: SocketAddr,
     /// When the first request came, by the monotonic clock; 0 before.
     pub first: Arc<AtomicU64>,
-    /// For how long its processor was taken away since then, in nanoseconds.
-    pub taken: Arc<AtomicU64>,
+    away: Arc<Mutex<Vec<Range<u64>>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Starts a server on a free port, and on a processor of its own where there is one.
-    pub fn start(behaviour: Behaviour, processor: Option<CpuSet>) -> Server {
+    /// Starts a server on a free port, and on the processor that is its own.
+    pub fn start(behaviour: Behaviour, processors: &Processors) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
-        let (first, taken) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+        let (first, away) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<Vec<_>>>::default());
         let stop = Arc::new(AtomicBool::new(false));
-        let (shared_first, shared_taken, shared_stop) = (Arc::clone(&first), Arc::clone(&taken), Arc::clone(&stop));
+        let (shared_first, shared_away, shared_stop) = (Arc::clone(&first), Arc::clone(&away), Arc::clone(&stop));
+        let processors = *processors;
         let thread = std::thread::spawn(move || {
-            if let Some(processor) = processor {
-                sched_setaffinity(None, &processor).expect("the processor was there just before");
-            }
-            serve(&listener, behaviour, &shared_first, &shared_taken, &shared_stop)
+            processors.enter_server();
+            serve(&listener, behaviour, &shared_first, &shared_away, &shared_stop)
                 .expect("the system refused what the server needs");
         });
-        Server { address, first, taken, stop, thread: Some(thread) }
+        Server { address, first, away, stop, thread: Some(thread) }
+    }
+}
+
+impl Server {
+    /// When its processor was taken away, in order, by the monotonic clock.
+    pub fn away(&self) -> Vec<Range<u64>> {
+        self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -86,7 +94,7 @@ fn serve(
     listener: &TcpListener,
     behaviour: Behaviour,
     first: &AtomicU64,
-    taken: &AtomicU64,
+    away: &Mutex<Vec<Range<u64>>>,
     stop: &AtomicBool,
 ) -> Result<(), rustix::io::Errno> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
@@ -141,8 +149,8 @@ fn serve(
             }
         }
         let now = clock::now();
-        if now - last > TAKEN && first.load(Ordering::Relaxed) != 0 {
-            taken.fetch_add(now - last, Ordering::Relaxed);
+        if now - last > LONGEST_TURN {
+            away.lock().unwrap_or_else(PoisonError::into_inner).push(last..now);
         }
         last = now;
         while waiting.front().is_some_and(|(due, _)| *due <= now) {

@@ -1,6 +1,8 @@
 //! The load generators that are put to the test: how they are called, and how what they print is read.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
+
+use crate::processors::Processors;
 
 /// A load generator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,10 +61,10 @@ impl Tool {
     }
 
     /// Starts it.
-    pub fn start(self, url: &str, load: Load) -> std::io::Result<Child> {
+    pub fn start(self, url: &str, load: Load, processors: &Processors) -> std::io::Result<Child> {
         let program =
             self.program().ok_or_else(|| std::io::Error::other(format!("{} is not installed", self.name())))?;
-        let mut command = Command::new(program);
+        let mut command = processors.client(program);
         let (rate, connections) = (load.rate.to_string(), load.connections.to_string());
         match self {
             Tool::Loadgen => {

@@ -72,7 +72,7 @@ impl Engine<'_> {
         self.in_flight -= 1;
         self.last_answer = now;
         let connection = &mut self.connections[place];
-        let tally = &mut *self.tally;
+        let tally = &mut self.tally;
         if connection.due >= self.measure_from {
             tally.counts.done += 1;
             tally.response.saturating_record(now - connection.due);
@@ -183,7 +183,7 @@ impl Engine<'_> {
         let (before, slept) = std::mem::replace(&mut self.handed_over, (now, self.awake.asleep));
         self.tally.watched = now.saturating_sub(before);
         self.tally.asleep = self.awake.asleep - slept;
-        let tally = std::mem::take(&mut self.tally);
+        let tally = std::mem::replace(&mut self.tally, self.shared.spare());
         // Nobody listens any more only when the run has failed; then nothing is lost.
         let _ = self.pieces.send(Piece { index: self.piece, tally });
     }

@@ -1,0 +1,95 @@
+//! What no client can do better on this machine: a bare loop of sleep, write and read.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::Stdio;
+
+use instrument::clock;
+use instrument::schedule::{Arrivals, Schedule, Stage};
+use rustix::thread::ClockId;
+use rustix::time::Timespec;
+
+use crate::processors::Processors;
+use crate::server::{Behaviour, Server};
+use crate::tools::Load;
+
+/// As the first argument: this process is the bare client.
+pub const ARGUMENT: &str = "--bare-client";
+
+const SECOND: u64 = 1_000_000_000;
+
+/// What one request of a bare client takes beside the service time, in nanoseconds.
+#[derive(Clone, Copy)]
+pub struct Wakes {
+    /// From when it was due to when the client had woken for it.
+    pub late: u64,
+    /// From then to when the client had read the answer, without the service time.
+    pub rest: u64,
+}
+
+/// What a bare loop on one blocking socket takes against a server that is free whenever a request comes, for as long as
+/// the load lasts. The loop is a process of its own, with the priority that the load generators have.
+///
+/// The service time is part of it since a processor that was idle for 2 ms wakes later than one that was idle for 20 µs.
+pub fn measure(load: Load, service: u64, processors: &Processors) -> std::io::Result<Vec<Wakes>> {
+    let server = Server::start(Behaviour { service, stall: None }, processors);
+    let rate = if service > 0 { load.rate.min(0.8e9 / service as f64) } else { load.rate };
+    let output = processors
+        .client(std::env::current_exe()?)
+        .args([ARGUMENT, &server.address.to_string(), &rate.to_string(), &load.seconds.to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let away = server.away();
+    let wakes = String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .filter_map(|line| {
+            let mut numbers = line.split(' ').map(str::parse::<u64>);
+            let (woken, late, rest) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+            // What the server did not do is not the client's; how much of that there is differs from run to run.
+            let disturbed = away.iter().any(|window| window.start < woken + rest && woken < window.end);
+            (!disturbed).then(|| Wakes { late, rest: rest.saturating_sub(service) })
+        })
+        .collect::<Vec<_>>();
+    if wakes.is_empty() {
+        return Err(std::io::Error::other("the bare client measured nothing"));
+    }
+    Ok(wakes)
+}
+
+/// The process that [`measure`] starts: prints for each request when it had woken, and the two times.
+pub fn client(mut arguments: impl Iterator<Item = String>) {
+    let mut next = || arguments.next().expect("the suite gives address, rate and seconds");
+    let address = next();
+    let mut number = || next().parse::<f64>().expect("the suite gives numbers");
+    let (rate, seconds) = (number(), number());
+    for [woken, late, rest] in requests(&address, rate, seconds).expect("loopback works") {
+        println!("{woken} {late} {rest}");
+    }
+}
+
+fn requests(address: &str, rate: f64, seconds: f64) -> std::io::Result<Vec<[u64; 3]>> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_nodelay(true)?;
+    // The kernel may put off a timer by 50 µs otherwise, which the load generator does not let it do either.
+    rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1))?;
+    let start = clock::now();
+    let mut buffer = [0; 1024];
+    let mut times = Vec::with_capacity((rate * seconds) as usize + 1);
+    let mut free = start;
+    for due in Schedule::new(&[Stage::constant(rate, seconds)], Arrivals::Constant, 0) {
+        let due = start + due;
+        let at = Timespec { tv_sec: (due / SECOND) as i64, tv_nsec: (due % SECOND) as i64 };
+        rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &at)?;
+        let woken = clock::now();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
+        if stream.read(&mut buffer)? == 0 {
+            break;
+        }
+        // Where the answer before came after this request was due, the client was not asleep.
+        let late = woken - due.max(free);
+        free = clock::now();
+        times.push([woken, late, free - woken]);
+    }
+    Ok(times)
+}
