@@ -28,7 +28,7 @@ pub struct Grid {
     pub replicas: Vec<u32>,
     /// How long the whole run took, in seconds.
     pub took_s: f64,
-    /// True when ^C or an error ended the run early: the rows are those that were begun.
+    /// True when ^C or an error ended the run early: the rows are those with a finished step.
     pub interrupted: bool,
     /// A sweep for each number of replicas, in the order measured.
     pub rows: Vec<Sweep>,

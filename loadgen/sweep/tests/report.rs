@@ -162,7 +162,7 @@ fn a_grid_that_ended_early_says_so() {
     grid.rows.pop();
     grid.rows[1].steps.pop();
     let html = sound_page(&report::grid::html(&grid));
-    assert!(html.contains("2 of 3 rows were begun"), "{html}");
+    assert!(html.contains("2 of 3 rows have a finished step"), "{html}");
     grid.rows.clear();
     let html = sound_page(&report::grid::html(&grid));
     assert!(html.contains("No step was finished"), "{html}");

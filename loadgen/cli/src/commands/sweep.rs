@@ -319,7 +319,7 @@ fn report_grid(grid: &Grid, args: &Args, folder: &std::path::Path) -> anyhow::Re
     }
     if grid.interrupted {
         anstream::eprintln!(
-            "Ended early: {} of {} rows were begun, and are written.",
+            "Ended early: {} of {} rows have a finished step, and are written.",
             grid.rows.len(),
             grid.replicas.len()
         );
