@@ -60,7 +60,11 @@ pub async fn spread(outer: &Outer, cluster: &str, images: &[&str]) -> Result<()>
             continue;
         }
         let Some(source) = source else {
-            bail!("neither this machine nor a node has the image {image}");
+            bail!(
+                "neither this machine nor a node has the image {image}\n  `lab images build` makes registry:2; mesh is built on a node \
+                 from the tree: `sh compose/binaries.sh`, then `lab cluster exec --name {cluster} head -- sh -c 'cd /root/swarmlab && docker \
+                 build -f compose/Dockerfile --target mesh --build-context binaries=target/images -t {image} .'`"
+            );
         };
         let names = [(*image).to_owned()];
         try_join_all(lacking.iter().map(|(name, engine)| {

@@ -64,7 +64,14 @@ pub fn registry(world: &mut World) -> BoxFuture<'_, Result<String>> {
         let mesh = world.swarm().await?.services().await?.iter().any(|service| service.name == registry::MESH);
         ensure!(mesh != world.ipvs, "IPVS is there: {}; a stand-in for the routing mesh: {mesh}", world.ipvs);
         let how = if mesh { "a task on each node" } else { "the routing mesh" };
-        Ok(format!("empty at first on all three nodes, by {how}; pushed on head, pulled on worker-2"))
+        for (job, well) in [("down", true), ("status", false), ("up", true), ("status", true)] {
+            let said = world.lab(&["registry", job, "--cluster", crate::world::CLUSTER]).await?;
+            ensure!(said.well == well, "`lab registry {job}`: {}", said.text);
+        }
+        world.on("worker-1", "docker pull -q 127.0.0.1:5000/busybox").await?;
+        Ok(format!(
+            "empty at first on all three nodes, by {how}; pushed on head, pulled on worker-2; made anew, it has its images still"
+        ))
     }
     .boxed()
 }

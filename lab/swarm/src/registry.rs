@@ -69,28 +69,38 @@ pub async fn up(swarm: &Swarm, plan: &Plan, bound: Duration) -> Result<Vec<Conve
     Ok(converged)
 }
 
-/// Removes the registry's services and network. Its volume, with the images, stays on its node.
+/// Removes the registry's services and network, and waits until they are gone. Its volume, with the images, stays on its
+/// node. Tasks on nodes that do not answer are not waited for.
 ///
 /// # Errors
-/// When the manager does not answer.
-pub async fn down(swarm: &Swarm) -> Result<Vec<String>, Error> {
+/// When the manager does not answer, or something is still there after the bound.
+pub async fn down(swarm: &Swarm, bound: Duration) -> Result<Vec<String>, Error> {
     let docker = swarm.engine().docker();
-    let mut removed = Vec::new();
+    let start = Instant::now();
+    let (mut removed, mut ids) = (Vec::new(), Vec::new());
     for service in swarm.services().await?.into_iter().filter(|s| s.name == REGISTRY || s.name == MESH) {
         let name = service.name;
         docker.delete_service(&name).await.map_err(|error| Error::api(format!("remove {name}"), &error))?;
         removed.push(name);
+        ids.push(service.id);
     }
-    // The network cannot go before the last task has left it.
-    for _ in 0..100 {
-        match docker.remove_network(REGISTRY).await {
-            Err(error) if crate::error::message(&error).contains("in use") => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            _ => break,
+    loop {
+        let ready: Vec<String> = swarm.nodes().await?.into_iter().filter(|n| n.ready).map(|n| n.id).collect();
+        let tasks = swarm.tasks(None).await?.into_iter().filter(|task| ids.contains(&task.service_id));
+        let left = tasks.filter(|task| task.node_id.as_ref().is_some_and(|id| ready.contains(id))).count();
+        // The network goes when the last task has left it, and the engine knows it a moment longer.
+        let refused = docker.remove_network(REGISTRY).await.err().map(|error| crate::error::message(&error));
+        let gone = docker.inspect_network(REGISTRY, None).await.is_err();
+        // A network of that name that others use is theirs.
+        if left == 0 && (gone || removed.is_empty()) {
+            return Ok(removed);
         }
+        if start.elapsed() > bound {
+            let last = format!("{left} tasks are left; its network: {}", refused.unwrap_or_else(|| "gone".to_owned()));
+            return Err(Error::NotConverged { name: REGISTRY.to_owned(), bound, last });
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    Ok(removed)
 }
 
 /// Whether a registry answers on a node.

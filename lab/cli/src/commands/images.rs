@@ -8,13 +8,15 @@ use cluster::{DEFAULT_NAME, Outer, image, standin};
 
 /// Gets the public images that the labs use, also where no public registry is reachable
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Where no public registry is reachable, the images are built from Debian's packages under the
-same names. For a class without internet: `lab images build && lab images save class.tar` where there
-is internet, and `lab images load class.tar` on each machine.
+#[command(
+    after_help = "Where no public registry is reachable, the images are built from Debian's packages under the same
+names. For a class without internet: `lab images build && lab images save class.tar` where it can
+be reached, and `lab images load class.tar` on each machine.
 
 Examples:
   lab images build
-  lab images load class.tar --cluster swarmlab")]
+  lab images load class.tar --cluster swarmlab"
+)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,

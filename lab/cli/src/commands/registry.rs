@@ -11,6 +11,9 @@ use swarm::registry::{self, Plan};
 
 use super::manager::Manager;
 
+/// How long its tasks may take to stop; Swarm kills those that do not after 10 s.
+const REMOVED_WITHIN: Duration = Duration::from_secs(30);
+
 /// Runs a registry inside the swarm, which answers as 127.0.0.1:5000 on every node
 #[derive(Debug, clap::Args)]
 #[command(
@@ -56,7 +59,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Up(args) => up(args).await,
         Command::Down(manager) => {
-            let removed = registry::down(&manager.swarm().await?).await?;
+            let removed = registry::down(&manager.swarm().await?, patient(REMOVED_WITHIN)).await?;
             if removed.is_empty() {
                 anstream::println!("there is no registry in this swarm");
             } else {

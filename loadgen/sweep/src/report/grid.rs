@@ -29,7 +29,11 @@ fn columns(grid: &Grid) -> String {
 fn head(grid: &Grid) -> String {
     let mut html = verdict(&grid.sentence());
     if grid.interrupted {
-        html.push_str(&ended_early(&format!("{} of {} rows have a finished step", grid.rows.len(), grid.replicas.len())));
+        html.push_str(&ended_early(&format!(
+            "{} of {} rows have a finished step",
+            grid.rows.len(),
+            grid.replicas.len()
+        )));
     }
     html
 }
