@@ -1,9 +1,10 @@
 //! What a run is asked to do.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::request::Request;
 use crate::schedule::{Arrivals, Stage};
+use crate::segment::Segment;
 use crate::target::Target;
 
 /// How requests are paced.
@@ -13,7 +14,7 @@ pub enum Load {
     Closed,
     /// Requests are due by a schedule, whatever the server does.
     Open {
-        /// The rate over time. The first stage is preceded by the warm-up, at the rate at which it starts.
+        /// The rate over time. The warm-up goes before the first stage, at the rate with which that one begins.
         stages: Vec<Stage>,
         /// How arrivals are spread.
         arrivals: Arrivals,
@@ -52,6 +53,10 @@ pub struct Config {
     pub request: Request,
     /// How requests are paced.
     pub load: Load,
+    /// The part of the load that this generator sends, where several send one plan. Connections are its own.
+    pub segment: Segment,
+    /// When the run begins, by this machine's clock; at once where absent.
+    pub begin: Option<SystemTime>,
     /// Connections; with an open loop, the most that are opened.
     pub connections: usize,
     /// Threads; each has its share of the connections and of the schedule.
@@ -60,7 +65,7 @@ pub struct Config {
     pub warm_up: Duration,
     /// How long to measure; no end where absent.
     pub duration: Option<Duration>,
-    /// How many requests to measure; no end where absent.
+    /// How many requests to measure, over all segments; no end where absent.
     pub requests: Option<u64>,
     /// How long to wait at the end for requests that were due before it.
     pub drain: Duration,
@@ -101,6 +106,8 @@ impl Config {
             target,
             request: Request::default(),
             load: Load::Closed,
+            segment: Segment::WHOLE,
+            begin: None,
             connections: 10,
             threads: 1,
             warm_up: Duration::ZERO,

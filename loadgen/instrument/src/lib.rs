@@ -24,6 +24,7 @@ pub mod response;
 pub mod result;
 mod run;
 pub mod schedule;
+pub mod segment;
 pub mod significance;
 pub mod tally;
 pub mod target;

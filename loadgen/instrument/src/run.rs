@@ -67,7 +67,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     };
     raise_file_limit(config.connections);
     let internal = AtomicBool::new(false);
-    let start = clock::now() + HEAD_START;
+    let start = begin(config, clock::now(), SystemTime::now());
     let shared = Shared {
         config,
         bytes,
@@ -79,7 +79,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         failed: internal,
         reached: AtomicBool::new(false),
         fatal: Mutex::new(None),
-        left: AtomicU64::new(config.requests.unwrap_or(u64::MAX)),
+        left: AtomicU64::new(config.requests.map_or(u64::MAX, |requests| config.segment.share(requests))),
         start,
         spares: Mutex::default(),
     };
@@ -87,7 +87,8 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     for _ in 0..2 * config.threads {
         shared.give_back(Tally::default());
     }
-    let started = SystemTime::now() + Duration::from_nanos(HEAD_START) + config.warm_up;
+    let wait = Duration::from_nanos(start.saturating_sub(clock::now()));
+    let started = config.begin.unwrap_or_else(|| SystemTime::now() + wait) + config.warm_up;
     observer.started(started);
     let mut total = Tally::default();
     let mut timeline = Timeline::new();
@@ -133,7 +134,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let last_answer = finishes.iter().map(|finish| finish.last_answer).max().unwrap_or(start);
     let interrupted = stop.load(Ordering::Relaxed) && finishes.iter().any(|finish| !finish.complete);
     let planned = config.seconds().map(|seconds| measure_from + (seconds * 1e9).round() as u64);
-    let counted_out = config.requests.is_some_and(|asked| total.counts.due >= asked);
+    let counted_out = config.requests.is_some_and(|asked| total.counts.due >= config.segment.share(asked));
     let end = match planned {
         // Where nothing was answered, the time of the last answer says nothing.
         _ if counted_out && total.completions > 0 => last_answer,
@@ -145,6 +146,16 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let mut generator = Generator::of(&finishes, measure_from);
     generator.judge(&total, open_loop, elapsed);
     Ok(Report { started, elapsed, interrupted, open_loop, total, timeline, interval: config.interval, generator })
+}
+
+/// When a run begins, by the monotonic clock. One that was to begin in the past is late from its first request, which
+/// shows as slip.
+fn begin(config: &Config, now: u64, today: SystemTime) -> u64 {
+    match config.begin.map(|begin| begin.duration_since(today)) {
+        None => now + HEAD_START,
+        Some(Ok(ahead)) => now.saturating_add(clock::nanos(ahead)),
+        Some(Err(past)) => now.saturating_sub(clock::nanos(past.duration())),
+    }
 }
 
 /// The C library's own words without the wrapping that the standard library puts around them.

@@ -5,6 +5,8 @@
 //! of `k` exponentially distributed gaps of mean one (Poisson arrivals). For one stage of a constant rate this is
 //! `k / rate`, computed afresh for each `k`, so that no error adds up.
 
+use crate::segment::Segment;
+
 /// A piece of time in which the rate goes straight from one value to another.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Stage {
@@ -28,8 +30,12 @@ impl Stage {
         if mean == 0.0 { 0.0 } else { mean * self.seconds }
     }
 
-    /// The time in it at which this many requests are due.
+    /// The time in it at which this many requests are due, of those that are.
     fn time_of(&self, count: f64) -> f64 {
+        if count <= 0.0 {
+            // The general formula is 0/0 where the rate begins at 0.
+            return 0.0;
+        }
         if self.from == self.to {
             return count / self.from;
         }
@@ -70,16 +76,20 @@ impl SplitMix {
     }
 }
 
-/// The due times of one thread, in order.
+/// A request this near to the end of a stage, in requests, belongs to the next one: sums of fractions are not exact, and
+/// where a pause follows, the error of the last digit would move the request by the whole pause.
+const NEAR: f64 = 1e-9;
+
+/// The due times of a segment of the plan, in order.
 #[derive(Debug, Clone)]
 pub struct Schedule {
     stages: Vec<Stage>,
     arrivals: Arrivals,
     random: SplitMix,
-    /// Which of the threads this is, and how many there are.
-    thread: u64,
-    threads: u64,
-    /// Requests of this schedule so far.
+    segment: Segment,
+    /// Arrivals of the whole plan after which it ends, whatever its stages say.
+    limit: u64,
+    /// Number of the next request, counted over the whole plan.
     index: u64,
     /// The integral of the rate at the next request.
     count: f64,
@@ -90,47 +100,47 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The whole schedule, for a single thread.
+    /// The whole plan.
     pub fn new(stages: &[Stage], arrivals: Arrivals, seed: u64) -> Self {
-        Schedule::share(stages, arrivals, seed, 0, 1)
+        Schedule::segment(stages, arrivals, seed, Segment::WHOLE)
     }
 
-    /// The share of one of several threads. The shares of constant arrivals interleave; those of Poisson arrivals are
-    /// independent Poisson processes of a part of the rate, whose sum is the whole.
-    pub fn share(stages: &[Stage], arrivals: Arrivals, seed: u64, thread: u64, threads: u64) -> Self {
-        let mut random = SplitMix(seed);
-        for _ in 0..thread {
-            random = SplitMix(random.next());
-        }
+    /// A segment of the plan. All segments together have exactly the due times of the whole.
+    pub fn segment(stages: &[Stage], arrivals: Arrivals, seed: u64, segment: Segment) -> Self {
         let mut schedule = Schedule {
             stages: stages.to_vec(),
             arrivals,
-            random,
-            thread,
-            threads,
+            random: SplitMix(seed),
+            segment,
+            limit: u64::MAX,
             index: 0,
             count: 0.0,
             stage: 0,
             stage_start: 0.0,
             stage_count: 0.0,
         };
-        schedule.count = schedule.first();
+        if arrivals == Arrivals::Poisson {
+            schedule.count = schedule.random.exponential();
+        }
+        schedule.advance(segment.first());
         schedule
     }
 
-    fn first(&mut self) -> f64 {
-        match self.arrivals {
-            Arrivals::Constant => self.thread as f64,
-            Arrivals::Poisson => self.random.exponential() * self.threads as f64,
-        }
+    /// Ends after so many requests of the whole plan.
+    #[must_use]
+    pub fn limited(mut self, requests: u64) -> Self {
+        self.limit = requests;
+        self
     }
 
-    fn advance(&mut self) {
-        self.index += 1;
-        self.count = match self.arrivals {
-            Arrivals::Constant => (self.index * self.threads + self.thread) as f64,
-            Arrivals::Poisson => self.count + self.random.exponential() * self.threads as f64,
-        };
+    /// Goes on by so many requests of the whole plan.
+    fn advance(&mut self, requests: u64) {
+        self.index = self.index.saturating_add(requests);
+        match self.arrivals {
+            Arrivals::Constant => self.count = self.index as f64,
+            // Each gap is drawn, whoever sends the request after it: all segments see one and the same process.
+            Arrivals::Poisson => (0..requests).for_each(|_| self.count += self.random.exponential()),
+        }
     }
 }
 
@@ -139,14 +149,20 @@ impl Iterator for Schedule {
 
     /// The next due time, in nanoseconds from the start.
     fn next(&mut self) -> Option<u64> {
+        if self.index >= self.limit {
+            return None;
+        }
+        let near = NEAR + 8.0 * f64::EPSILON * self.count;
         loop {
             let stage = self.stages.get(self.stage)?;
             let within = self.count - self.stage_count;
             let requests = stage.requests();
-            if within < requests {
-                let due = self.stage_start + stage.time_of(within);
-                self.advance();
-                return Some((due * 1e9).round() as u64);
+            if within < requests - near {
+                let within = if within < near { 0.0 } else { within };
+                let due = ((self.stage_start + stage.time_of(within)) * 1e9).round() as u64;
+                let end = ((self.stage_start + stage.seconds) * 1e9).round() as u64;
+                self.advance(self.segment.step());
+                return Some(due.min(end.saturating_sub(1)));
             }
             self.stage_start += stage.seconds;
             self.stage_count += requests;
@@ -159,6 +175,7 @@ impl Iterator for Schedule {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use std::cmp::Ordering;
 
     #[test]
     fn a_constant_rate_is_due_at_k_over_the_rate_and_no_error_adds_up() {
@@ -180,6 +197,16 @@ mod tests {
             let expected = (k as f64 / 5.0).sqrt() * 1e9;
             assert!((*due as f64 - expected).abs() <= 1.0, "{k}: {due} is not {expected}");
         }
+    }
+
+    #[test]
+    fn a_ramp_from_zero_begins_where_a_whole_number_of_requests_is_behind_it() {
+        // 150 requests are due in each stage, so that request 300 is the first of the third ramp, due as it begins.
+        let up = Stage { seconds: 3.0, from: 0.0, to: 100.0 };
+        let stages = [up, Stage { from: 100.0, to: 0.0, ..up }, up];
+        let due: Vec<u64> = Schedule::new(&stages, Arrivals::Constant, 0).collect();
+        assert_eq!((due.len(), due[0], due[300]), (450, 0, 6_000_000_000));
+        assert!(due.windows(2).all(|pair| pair[0] < pair[1]), "no request is due before its predecessor");
     }
 
     #[test]
@@ -218,15 +245,64 @@ mod tests {
         assert_ne!(a, c);
     }
 
+    /// A stage in whole numbers: milliseconds, and requests a second.
+    fn whole_stage() -> impl Strategy<Value = (u64, u64, u64)> {
+        let rate = || prop_oneof![2 => Just(0_u64), 1 => Just(100), 3 => 0_u64..2000];
+        (prop_oneof![Just(10_u64), Just(3000), 1_u64..2000], rate(), rate())
+    }
+
+    /// How the integral of the rates until a time compares with a number of requests: in whole numbers, so exactly.
+    fn compare_integral(stages: &[(u64, u64, u64)], nanos: u64, requests: u64) -> Ordering {
+        let (mut left, mut doubled) = (i128::from(nanos), 0);
+        for &(ms, from, to) in stages {
+            let (length, from, to) = (i128::from(ms) * 1_000_000, i128::from(from), i128::from(to));
+            if left < length {
+                // Here from·t + (to − from)·t²/(2·length), and (from + to)·ms/2000 in each stage before.
+                let (above, below) = (2 * length * from * left + (to - from) * left * left, 2 * length * 1_000_000_000);
+                return (2000 * above).cmp(&((2000 * i128::from(requests) - doubled) * below));
+            }
+            left -= length;
+            doubled += (from + to) * i128::from(ms);
+        }
+        doubled.cmp(&(2000 * i128::from(requests)))
+    }
+
     proptest! {
         #[test]
-        fn the_shares_of_threads_make_up_the_whole(
-            rate in 1.0..5000.0_f64, end in 0.0..5000.0_f64, seconds in 0.01..3.0_f64, threads in 1_u64..6,
+        fn any_mix_of_stages_is_due_where_its_exact_integral_says(
+            whole in prop::collection::vec(whole_stage(), 1..6),
         ) {
+            let stages: Vec<Stage> = whole
+                .iter()
+                .map(|&(ms, from, to)| Stage { seconds: ms as f64 / 1e3, from: from as f64, to: to as f64 })
+                .collect();
+            let due: Vec<u64> = Schedule::new(&stages, Arrivals::Constant, 0).collect();
+            let doubled: u64 = whole.iter().map(|&(ms, from, to)| (from + to) * ms).sum();
+            prop_assert_eq!(due.len() as u64, doubled.div_ceil(2000), "requests before the integral's end");
+            for (k, &at) in due.iter().enumerate() {
+                // The integral passes k here: not later, and not before a pause that ends here.
+                let before = compare_integral(&whole, at.saturating_sub(3), k as u64);
+                let after = compare_integral(&whole, at + 3, k as u64);
+                prop_assert!(before != Ordering::Greater && after == Ordering::Greater, "{k} at {at}: {before:?} {after:?}");
+            }
+        }
+
+        #[test]
+        fn the_segments_make_up_the_whole(
+            rate in 1.0..5000.0_f64, end in 0.0..5000.0_f64, seconds in 0.01..3.0_f64,
+            machines in 1_u64..5, threads in 1_u64..4, limit in prop_oneof![Just(u64::MAX), 0_u64..500],
+            poisson: bool, seed: u64,
+        ) {
+            let arrivals = if poisson { Arrivals::Poisson } else { Arrivals::Constant };
             let stages = [Stage::constant(rate, seconds), Stage { seconds, from: rate, to: end }];
-            let whole: Vec<u64> = Schedule::new(&stages, Arrivals::Constant, 0).collect();
-            let shares = (0..threads).flat_map(|n| Schedule::share(&stages, Arrivals::Constant, 0, n, threads));
-            let mut parts: Vec<u64> = shares.collect();
+            let whole: Vec<u64> = Schedule::new(&stages, arrivals, seed).limited(limit).collect();
+            let segments = (0..machines).flat_map(|machine| {
+                let machine = Segment::new(machine, machines).unwrap();
+                (0..threads).map(move |thread| machine.part(thread, threads).unwrap())
+            });
+            let mut parts: Vec<u64> = segments
+                .flat_map(|segment| Schedule::segment(&stages, arrivals, seed, segment).limited(limit))
+                .collect();
             parts.sort_unstable();
             prop_assert_eq!(whole, parts);
         }

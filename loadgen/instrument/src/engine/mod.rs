@@ -29,7 +29,7 @@ use crate::tls::Tls;
 
 pub use awake::{Awake, Pause};
 use connection::{Connection, Phase};
-use source::Source;
+use source::{DueTimes, Source};
 
 /// The loop looks at time-outs, intervals and the request to stop at least this often.
 const TICK: u64 = 10_000_000;
@@ -163,16 +163,13 @@ impl<'a> Engine<'a> {
                 Source::Closed { end, measure_from, left: config.requests.is_some().then_some(&shared.left) }
             }
             Load::Open { stages, arrivals, seed } => {
-                let mut all = Vec::with_capacity(stages.len() + 1);
-                if !config.warm_up.is_zero() {
-                    let rate = if stages[0].from > 0.0 { stages[0].from } else { stages[0].to };
-                    all.push(Stage::constant(rate, config.warm_up.as_secs_f64()));
-                }
-                all.extend_from_slice(stages);
-                let (index, threads) = (thread as u64, config.threads as u64);
-                let schedule = Schedule::share(&all, *arrivals, *seed, index, threads).peekable();
-                let left = config.requests.map_or(u64::MAX, |n| n / threads + u64::from(index < n % threads));
-                Source::Open { schedule, start: shared.start, end, measure_from, left }
+                let segment = config.segment.part(thread as u64, config.threads as u64).unwrap_or_default();
+                let warm_up = Stage::constant(stages[0].from, config.warm_up.as_secs_f64());
+                // Arrivals of its own, so that what is measured is the same plan after a warm-up of any length.
+                let warm_up = Schedule::segment(&[warm_up], *arrivals, !seed, segment);
+                let measured =
+                    Schedule::segment(stages, *arrivals, *seed, segment).limited(config.requests.unwrap_or(u64::MAX));
+                Source::Open { due: DueTimes::new((shared.start, warm_up), (measure_from, measured)), end }
             }
         };
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;

@@ -1,6 +1,5 @@
 //! Where a thread's requests come from.
 
-use std::iter::Peekable;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::schedule::Schedule;
@@ -19,17 +18,39 @@ pub enum Source<'a> {
     },
     /// Requests are due by a schedule.
     Open {
-        /// Its due times, counted from the start.
-        schedule: Peekable<Schedule>,
-        /// When it started.
-        start: u64,
+        /// Its due times.
+        due: DueTimes,
         /// No request is due from this time on.
         end: u64,
-        /// Requests due before this time are the warm-up and do not count towards the number asked for.
-        measure_from: u64,
-        /// How many measured requests are left for this thread.
-        left: u64,
     },
+}
+
+/// When the requests of an open loop are due: those of the warm-up, and then the measured ones.
+#[derive(Debug)]
+pub struct DueTimes {
+    /// The next, by the clock.
+    next: Option<u64>,
+    warm_up: Schedule,
+    /// When the warm-up begins.
+    start: u64,
+    measured: Schedule,
+    /// When the measuring begins.
+    measure_from: u64,
+}
+
+impl DueTimes {
+    /// The times of two schedules, each with its begin.
+    pub fn new((start, warm_up): (u64, Schedule), (measure_from, measured): (u64, Schedule)) -> Self {
+        let mut due = DueTimes { next: None, warm_up, start, measured, measure_from };
+        due.advance();
+        due
+    }
+
+    #[inline]
+    fn advance(&mut self) {
+        let warm_up = self.warm_up.next().map(|due| self.start + due);
+        self.next = warm_up.or_else(|| self.measured.next().map(|due| self.measure_from + due));
+    }
 }
 
 impl Source<'_> {
@@ -49,34 +70,25 @@ impl Source<'_> {
                 }
                 Some(now)
             }
-            Source::Open { .. } => {
-                let due = self.next_due().filter(|due| *due <= now)?;
-                if let Source::Open { schedule, measure_from, left, .. } = self {
-                    schedule.next();
-                    *left -= u64::from(due >= *measure_from);
-                }
-                Some(due)
+            Source::Open { due, end } => {
+                let next = due.next.filter(|next| *next <= now && *next < *end)?;
+                due.advance();
+                Some(next)
             }
         }
     }
 
     /// When the next request is due, where a schedule says so and there is one.
     #[inline]
-    pub fn next_due(&mut self) -> Option<u64> {
+    pub fn next_due(&self) -> Option<u64> {
         match self {
             Source::Closed { .. } => None,
-            Source::Open { schedule, start, end, left, .. } => {
-                if *left == 0 {
-                    return None;
-                }
-                let due = *start + *schedule.peek()?;
-                (due < *end).then_some(due)
-            }
+            Source::Open { due, end } => due.next.filter(|next| *next < *end),
         }
     }
 
     /// Whether no request will come any more.
-    pub fn exhausted(&mut self, now: u64) -> bool {
+    pub fn exhausted(&self, now: u64) -> bool {
         match self {
             Source::Closed { end, measure_from, left } => {
                 now >= *end || now >= *measure_from && left.is_some_and(|left| left.load(Ordering::Relaxed) == 0)

@@ -10,6 +10,7 @@ use instrument::config::{Config, Load, Resolve};
 use instrument::failure::Failure;
 use instrument::report::{Error, Report};
 use instrument::schedule::{Arrivals, Stage};
+use instrument::segment::Segment;
 use instrument::target::Target;
 
 fn run(config: &Config) -> Report {
@@ -257,6 +258,38 @@ fn the_warm_up_is_kept_apart() {
         Load::Open { stages: vec![Stage::constant(500.0, f64::INFINITY)], arrivals: Arrivals::Constant, seed: 1 };
     let report = run(&config);
     assert_eq!((report.total.warm_up.due, report.total.counts.due), (50, 50));
+}
+
+#[test]
+fn a_warm_up_before_a_ramp_has_the_rate_with_which_the_ramp_begins() {
+    let server = Server::start(|stream, _| answer_all(stream, OK));
+    for (from, expected) in [(200.0, 20), (0.0, 0)] {
+        let mut config = server.config();
+        config.requests = Some(20);
+        config.warm_up = Duration::from_millis(100);
+        let stages = vec![Stage { seconds: 0.4, from, to: 400.0 }];
+        config.load = Load::Open { stages, arrivals: Arrivals::Constant, seed: 1 };
+        let report = run(&config);
+        assert_eq!((report.total.warm_up.due, report.total.counts.due), (expected, 20), "from {from}/s");
+    }
+}
+
+#[test]
+fn generators_with_a_segment_each_send_one_plan_together() {
+    let server = Server::start(|stream, _| answer_all(stream, OK));
+    let mut sent = Vec::new();
+    for index in 0..3 {
+        let mut config = server.config();
+        config.connections = 4;
+        config.threads = 2;
+        config.requests = Some(100);
+        config.segment = Segment::new(index, 3).unwrap();
+        config.load = Load::Open { stages: vec![Stage::constant(1000.0, 1.0)], arrivals: Arrivals::Constant, seed: 1 };
+        sent.push(run(&config).total.counts.due);
+        config.load = Load::Closed;
+        sent.push(run(&config).total.counts.due);
+    }
+    assert_eq!(sent, [34, 34, 33, 33, 33, 33]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ pub struct Args {
     #[arg(long, default_value_t = 1, value_name = "N")]
     seed: u64,
 
-    /// Send requests for this long before measuring
+    /// Send requests for this long before measuring, at the rate with which the first stage begins
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = kit::settings::duration)]
     warm_up: Duration,
 
