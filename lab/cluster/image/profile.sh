@@ -3,3 +3,7 @@ PATH=/opt/swarmlab/bin:$PATH
 export DOCKER_CLI_HINTS=false
 PS1='\u@\h:\w\$ '
 [ -d /root/swarmlab ] && [ "$PWD" = / ] && cd /root/swarmlab
+case $-$BASH_VERSION in
+    *i*[0-9]*) [ -r /usr/share/bash-completion/bash_completion ] && . /usr/share/bash-completion/bash_completion ;;
+esac
+true

@@ -7,7 +7,7 @@ use swarm::bollard::query_parameters::{
     RemoveVolumeOptionsBuilder,
 };
 
-use crate::{NODE_SOCKETS, Outer, label};
+use crate::{NODE_SOCKETS, Name, Outer, label};
 
 /// What was taken away.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub struct Removed {
 ///
 /// # Errors
 /// When something cannot be removed; the rest is removed all the same.
-pub async fn down(outer: &Outer, cluster: &str) -> Result<Removed> {
+pub async fn down(outer: &Outer, cluster: &Name) -> Result<Removed> {
     let docker = outer.docker();
     let filter = label::filter(Some(cluster));
     let mut removed = Removed::default();

@@ -12,6 +12,7 @@ pub mod image;
 pub mod label;
 pub mod load;
 pub mod logs;
+mod name;
 mod node;
 mod outer;
 pub mod preflight;
@@ -22,7 +23,8 @@ pub mod terminal;
 pub mod up;
 
 pub use exec::Output;
-pub use node::{NODE_SOCKETS, Role, node_engine};
+pub use name::{BadName, Name};
+pub use node::{NODE_SOCKETS, Role, manager_engine, node_engine, node_of};
 pub use outer::Outer;
 pub use subnet::Subnet;
 

@@ -20,7 +20,7 @@ use swarm::{Engine, patient};
 use tokio::time::Instant;
 
 use crate::build::archive;
-use crate::{Outer, Subnet, label};
+use crate::{Name, Outer, Subnet, label};
 
 /// Where the sockets of the nodes' engines are on this machine, in a folder for each cluster.
 pub const NODE_SOCKETS: &str = "/run/swarmlab";
@@ -59,7 +59,7 @@ impl Role {
 /// What a node is made from.
 #[derive(Debug, Clone)]
 pub(crate) struct Spec {
-    pub cluster: String,
+    pub cluster: Name,
     pub name: String,
     pub role: Role,
     pub image: String,
@@ -81,6 +81,31 @@ pub(crate) struct Spec {
 pub async fn node_engine(cluster: &str, node: &str) -> Result<Engine> {
     let host = format!("unix://{NODE_SOCKETS}/{cluster}/{node}.sock");
     Ok(Engine::connect(Some(&host)).await?)
+}
+
+/// The engine of the first manager that answers: `head`, unless it is broken and there are others.
+///
+/// # Errors
+/// When there is no such cluster, or no manager answers: the error is that of `head`.
+pub async fn manager_engine(outer: &Outer, cluster: &str) -> Result<Engine> {
+    let nodes = outer.existing(cluster).await?;
+    // A frozen node takes connections and never answers, so it is not asked.
+    for node in nodes.iter().filter(|node| node.node.starts_with("head") && node.state == "running") {
+        if let Ok(engine) = node_engine(cluster, &node.node).await {
+            return Ok(engine);
+        }
+    }
+    match nodes.first().filter(|head| head.state != "running") {
+        Some(head) => bail!("{} does not run: it is {}\n  `lab cluster start {}`", head.node, head.state, head.node),
+        None => node_engine(cluster, "head").await,
+    }
+}
+
+/// The cluster and the node whose socket an address is, as in `unix:///run/swarmlab/CLUSTER/NODE.sock`.
+pub fn node_of(host: &str) -> Option<(Name, &str)> {
+    let inside = host.strip_prefix("unix://")?.strip_prefix(NODE_SOCKETS)?.strip_prefix('/')?;
+    let (cluster, socket) = inside.split_once('/')?;
+    Some((cluster.parse().ok()?, socket.strip_suffix(".sock")?))
 }
 
 impl Spec {
@@ -233,4 +258,23 @@ fn refused(error: &anyhow::Error) -> bool {
 fn socket_group() -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/var/run/docker.sock").map_or(0, |metadata| metadata.gid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::node_of;
+
+    #[test]
+    fn a_node_is_known_by_its_socket() {
+        let (cluster, node) = node_of("unix:///run/swarmlab/team-7/worker-1.sock").unwrap();
+        assert_eq!((&*cluster, node), ("team-7", "worker-1"));
+        for other in [
+            "unix:///var/run/docker.sock",
+            "unix:///run/swarmlab/x.sock",
+            "tcp://127.0.0.1:2375",
+            "unix:///run/swarmlab/../x/y.sock",
+        ] {
+            assert_eq!(node_of(other), None, "{other}");
+        }
+    }
 }

@@ -8,12 +8,14 @@ use swarm::bollard::Docker;
 use swarm::bollard::models::ContainerSummary;
 use swarm::bollard::query_parameters::ListContainersOptionsBuilder;
 
-use crate::label;
+use crate::{label, node_of};
 
 /// The engine that runs the nodes as containers.
 #[derive(Debug, Clone)]
 pub struct Outer {
     engine: Engine,
+    /// What `DOCKER_HOST` says, where it was followed.
+    exported: Option<String>,
 }
 
 /// A node as the engine outside sees it.
@@ -32,10 +34,23 @@ pub struct Found {
 impl Outer {
     /// Connects to the engine that `DOCKER_HOST` names, or to the local one.
     ///
+    /// Whoever works with a node's engine has exported its socket: that is inside of a cluster, so the local engine is meant.
+    ///
     /// # Errors
     /// When there is no engine, or it is too old.
     pub async fn connect() -> Result<Outer> {
-        Ok(Outer { engine: Engine::connect(None).await? })
+        let exported = swarm::exported().filter(|host| node_of(host).is_none());
+        let host = exported.clone().unwrap_or_else(|| swarm::DEFAULT_HOST.to_owned());
+        Ok(Outer { engine: Engine::connect(Some(&host)).await?, exported })
+    }
+
+    /// What to add where something is not found: that another engine than this machine's own was asked.
+    pub fn reason(&self) -> String {
+        self.exported.as_ref().map_or_else(String::new, |host| {
+            format!(
+                "\n  DOCKER_HOST={host} names the engine that was asked; `unset DOCKER_HOST` asks this machine's own"
+            )
+        })
     }
 
     /// The engine.
@@ -84,9 +99,9 @@ impl Outer {
                 self.nodes(None).await?.into_iter().map(|node| (node.cluster, ())).collect();
             let names: Vec<String> = all.into_keys().collect();
             if names.is_empty() {
-                bail!("there is no cluster {cluster}\n  make it with `lab cluster up`");
+                bail!("there is no cluster {cluster}\n  make it with `lab cluster up`{}", self.reason());
             }
-            bail!("there is no cluster {cluster}\n  there are: {}", names.join(", "));
+            bail!("there is no cluster {cluster}\n  there are: {}{}", names.join(", "), self.reason());
         }
         Ok(nodes)
     }

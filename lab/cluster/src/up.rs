@@ -14,7 +14,7 @@ use swarm::{Engine, patient};
 use tokio::time::Instant;
 
 use crate::node::{Role, Spec};
-use crate::{Outer, Subnet, down, label, logs, preflight, subnet};
+use crate::{Name, Outer, Subnet, down, label, logs, preflight, subnet};
 
 /// How long a node's engine may take to answer.
 const ENGINE_WITHIN: Duration = Duration::from_secs(60);
@@ -29,7 +29,7 @@ const SWARM_PORT: u16 = 2377;
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The cluster's name.
-    pub name: String,
+    pub name: Name,
     /// How many nodes, managers among them.
     pub nodes: u32,
     /// How many of them are managers.
@@ -52,10 +52,6 @@ pub struct Config {
 
 impl Config {
     fn check(&self) -> Result<()> {
-        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        if self.name.is_empty() || self.name.len() > 30 || !self.name.chars().all(plain) || self.name.starts_with('-') {
-            bail!("--name {:?}: a cluster's name is 1 to 30 of a-z, 0-9 and -", self.name);
-        }
         if !(1..=50).contains(&self.nodes) {
             bail!("--nodes {}: a cluster has 1 to 50 nodes", self.nodes);
         }
@@ -260,7 +256,7 @@ mod tests {
 
     fn config(nodes: u32, managers: u32) -> Config {
         Config {
-            name: "swarmlab".to_owned(),
+            name: Name::default(),
             nodes,
             managers,
             image: String::new(),
@@ -287,7 +283,5 @@ mod tests {
             let error = config.check().unwrap_err().to_string();
             assert!(error.contains(flag), "{error}");
         }
-        let error = Config { name: "My Cluster".to_owned(), ..config(3, 1) }.check().unwrap_err().to_string();
-        assert!(error.contains("--name"), "{error}");
     }
 }

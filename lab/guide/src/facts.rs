@@ -39,6 +39,11 @@ impl Facts {
                 facts.set(&format!("here.{port}"), here);
             }
         }
+        if let Place::Machines(_) = place
+            && let Ok(swarm) = place.swarm().await
+        {
+            facts.members(&nodes, &swarm.nodes().await.unwrap_or_default());
+        }
         let look = "test -x target/images/rng && echo yes; docker swarm join-token -q worker 2>/dev/null; \
                     ip -4 -o addr show";
         let said = place.run("head", look).await.map(|output| output.stdout).unwrap_or_default();
@@ -57,6 +62,8 @@ impl Facts {
         let mut facts = Facts { ipvs, cluster: cluster.is_some(), values: BTreeMap::new() };
         for node in nodes {
             facts.set(&node.name, &node.name);
+            // What `docker node ls` calls it; a machine's host name may be longer than ours for it.
+            facts.set(&format!("{}.node", node.name), &node.name);
             facts.set(&format!("{}.private", node.name), &node.private);
             facts.set(&format!("{}.public", node.name), &node.public);
         }
@@ -72,6 +79,15 @@ impl Facts {
         facts.set("worker-token", NO_TOKEN);
         facts.set("private.interface", "eth1");
         facts
+    }
+
+    /// Takes the names that the swarm has for our nodes, which are known by their addresses.
+    fn members(&mut self, nodes: &[Node], members: &[swarm::Node]) {
+        for node in nodes {
+            if let Some(member) = members.iter().find(|member| member.address == node.private) {
+                self.set(&format!("{}.node", node.name), &member.name);
+            }
+        }
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -180,6 +196,31 @@ pub(crate) mod tests {
         let filled = facts.fill("join {{head.private}}:7777 {{dnsrr}} --format '{{.Names}}' '{{json .}}' }}").unwrap();
         assert_eq!(filled, "join 192.168.2.11:7777 --endpoint-mode dnsrr --format '{{.Names}}' '{{json .}}' }}");
         assert!(facts.fill("{{nonsuch}}").unwrap_err().to_string().contains("{{nonsuch}}"));
+    }
+
+    #[test]
+    fn a_node_is_called_as_the_swarm_calls_it() {
+        let node = |name: &str, last: u8| Node {
+            name: name.to_owned(),
+            private: format!("192.168.77.{last}"),
+            public: String::new(),
+            running: true,
+        };
+        let nodes = [node("head", 1), node("worker-1", 2)];
+        let member = swarm::Node {
+            id: "n2".to_owned(),
+            name: "worker-1.lab.class.example.us".to_owned(),
+            address: "192.168.77.2".to_owned(),
+            manager: false,
+            leader: false,
+            ready: true,
+            state: "ready".to_owned(),
+            availability: "active".to_owned(),
+            engine: String::new(),
+        };
+        let mut facts = Facts::of(true, None, &nodes);
+        facts.members(&nodes, &[member]);
+        assert_eq!(facts.fill("{{head.node}} {{worker-1.node}}").unwrap(), "head worker-1.lab.class.example.us");
     }
 
     #[test]

@@ -56,8 +56,9 @@ impl Place {
         let outer = Outer::connect().await?;
         if outer.nodes(Some(cluster)).await?.is_empty() {
             bail!(
-                "the labs need a few nodes, and there is no cluster {cluster}\n  make one with `lab cluster up --bare{}`",
-                if cluster == cluster::DEFAULT_NAME { String::new() } else { format!(" --name {cluster}") }
+                "the labs need a few nodes, and there is no cluster {cluster}\n  make one with `lab cluster up --bare{}`{}",
+                if cluster == cluster::DEFAULT_NAME { String::new() } else { format!(" --name {cluster}") },
+                outer.reason()
             );
         }
         Ok(Place::Cluster { outer, name: cluster.to_owned() })
@@ -105,7 +106,7 @@ impl Place {
     /// What every command of a lab finds when it starts.
     fn prelude(&self) -> String {
         format!(
-            "cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml \
+            "unset DOCKER_HOST DOCKER_CONTEXT; cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml \
              || export COMPOSE_FILE=compose/compose.yml; export COMPOSE_ANSI=never DOCKER_CLI_HINTS=false;",
             self.folder()
         )
@@ -188,7 +189,7 @@ impl Place {
     pub async fn engine(&self) -> Result<Engine> {
         Ok(match self {
             Place::Cluster { name, .. } => node_engine(name, "head").await?,
-            Place::Machines(_) => Engine::connect(None).await?,
+            Place::Machines(_) => Engine::connect(Some(swarm::DEFAULT_HOST)).await?,
         })
     }
 

@@ -2,20 +2,48 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, Docker};
 
+use tokio::time::timeout;
+
 use crate::error::message;
-use crate::{Error, Swarm};
+use crate::{Error, Swarm, patient};
 
 /// The oldest version of the API that has all that is used here: job modes and a service's status, Docker 20.10.
 pub const OLDEST_API: ApiVersion = ApiVersion(1, 41);
 
 /// Where an engine listens unless `DOCKER_HOST` says otherwise.
-const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
+pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 
-/// Longest wait for one answer, in seconds; streams are not bound by it.
+/// The variable that names another engine.
+pub const HOST_VARIABLE: &str = "DOCKER_HOST";
+
+/// Longest wait for the answer to a change, in seconds; streams are not bound by it.
 const ANSWER_WITHIN: u64 = 120;
+
+/// Longest wait for the answer to a look. It takes milliseconds; a frozen engine never gives it, and one whose managers
+/// have just lost their leader takes some seconds.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
+
+/// The engine that `DOCKER_HOST` names, where it names one.
+pub fn exported() -> Option<String> {
+    std::env::var(HOST_VARIABLE).ok().filter(|host| !host.is_empty())
+}
+
+/// Waits for the answer to a look, and not for ever.
+pub(crate) async fn look<T>(
+    what: impl Into<String>,
+    answer: impl Future<Output = Result<T, bollard::errors::Error>>,
+) -> Result<T, Error> {
+    let bound = patient(LOOK_WITHIN);
+    match timeout(bound, answer).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) => Err(Error::api(what, &error)),
+        Err(_) => Err(Error::Slow { what: what.into(), bound }),
+    }
+}
 
 /// A version of Docker's HTTP API, as `1.44`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,13 +81,14 @@ impl Engine {
     /// # Errors
     /// When nothing answers, when the socket is closed to this user, or when the engine is too old.
     pub async fn connect(host: Option<&str>) -> Result<Engine, Error> {
-        let host = host
-            .map(ToOwned::to_owned)
-            .or_else(|| std::env::var("DOCKER_HOST").ok().filter(|host| !host.is_empty()))
-            .unwrap_or_else(|| DEFAULT_HOST.to_owned());
+        let host = host.map(ToOwned::to_owned).or_else(exported).unwrap_or_else(|| DEFAULT_HOST.to_owned());
         let docker = open(&host)?;
-        let docker = docker.negotiate_version().await.map_err(|error| no_engine(&host, &error))?;
-        let answer = docker.version().await.map_err(|error| Error::api("tell its version", &error))?;
+        let bound = patient(LOOK_WITHIN);
+        let docker = match timeout(bound, docker.negotiate_version()).await {
+            Ok(docker) => docker.map_err(|error| no_engine(&host, message(&error)))?,
+            Err(_) => return Err(no_engine(&host, format!("it said nothing in {} s", bound.as_secs()))),
+        };
+        let answer = look("tell its version", docker.version()).await?;
         let api: ApiVersion = answer
             .api_version
             .as_deref()
@@ -108,7 +137,7 @@ impl Engine {
     /// # Errors
     /// When the engine is in no Swarm, or is a worker.
     pub async fn swarm(self) -> Result<Swarm, Error> {
-        let info = self.docker.info().await.map_err(|error| Error::api("tell its state", &error))?;
+        let info = look("tell its state", self.docker.info()).await?;
         let engine = info.name.unwrap_or_default();
         let swarm = info.swarm.unwrap_or_default();
         match swarm.local_node_state {
@@ -139,19 +168,19 @@ fn open(host: &str) -> Result<Docker, Error> {
     } else {
         return Err(unsupported("of its kind"));
     };
-    opened.map_err(|error| no_engine(host, &error))
+    opened.map_err(|error| no_engine(host, message(&error)))
 }
 
 /// Tells a closed socket from an absent one: the remedies differ.
-fn no_engine(host: &str, error: &bollard::errors::Error) -> Error {
-    let cause = message(error);
+fn no_engine(host: &str, cause: String) -> Error {
+    let exported = exported().as_deref() == Some(host);
     let host = host.to_owned();
     if cause.contains("too old") {
         Error::ClientTooOld { message: cause }
     } else if cause.to_ascii_lowercase().contains("permission denied") {
         Error::Permission { host }
     } else {
-        Error::NoEngine { host, cause }
+        Error::NoEngine { host, cause, exported }
     }
 }
 
@@ -198,6 +227,19 @@ mod tests {
         assert!(error.contains("Engine 29 refuses"), "{error}");
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_that_accepts_and_says_nothing_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let host = format!("tcp://{}", listener.local_addr().unwrap());
+        let silent = async { std::future::pending::<()>().await };
+        let error = tokio::select! {
+            connected = Engine::connect(Some(&host)) => connected.unwrap_err().to_string(),
+            () = silent => unreachable!(),
+        };
+        assert!(error.contains("said nothing in 20 s"), "{error}");
+        drop(listener);
+    }
+
     #[tokio::test]
     async fn an_absent_engine_is_named_with_its_address() {
         let error = Engine::connect(Some("unix:///nonexistent/docker.sock")).await.unwrap_err().to_string();
@@ -209,6 +251,27 @@ mod tests {
     async fn an_unknown_scheme_is_refused_before_anything_is_sent() {
         let error = Engine::connect(Some("ssh://head")).await.unwrap_err().to_string();
         assert!(error.contains("DOCKER_HOST=ssh://head is not supported"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn only_not_found_means_that_a_network_is_gone() {
+        for (status, body, expected) in [
+            ("404 Not Found", r#"{"message":"network web not found"}"#, "none"),
+            ("200 OK", r#"{"Name":"web","Id":"n1"}"#, "one"),
+            ("200 OK", r#"{"Name":"other","Id":"web1"}"#, "none"),
+            ("503 Service Unavailable", r#"{"message":"the node lost quorum"}"#, "lost its majority"),
+            ("500 Internal Server Error", r#"{"message":"rpc error"}"#, "could not inspect network web: rpc error"),
+        ] {
+            let host = engine(status, body).await;
+            let docker = open(&host).unwrap();
+            let (version, api) = (String::new(), OLDEST_API);
+            let swarm = Swarm::new(Engine { docker, host, version, api, oldest_api: None });
+            let seen = match swarm.network("web").await {
+                Ok(found) => found.map_or("none".to_owned(), |_| "one".to_owned()),
+                Err(error) => error.to_string(),
+            };
+            assert!(seen.contains(expected), "{status}: {seen}");
+        }
     }
 
     #[tokio::test]

@@ -6,14 +6,22 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing answers at the engine's address.
-    #[error(
-        "no Docker engine answers at {host}: {cause}\n  start it (`systemctl start docker`), or name another with DOCKER_HOST"
-    )]
+    #[error("no Docker engine answers at {host}: {cause}\n  {}", other_engine(*.exported))]
     NoEngine {
         /// The address that was tried.
         host: String,
         /// What the attempt said.
         cause: String,
+        /// Whether the address is that of `DOCKER_HOST`.
+        exported: bool,
+    },
+    /// The engine is there, and does not answer.
+    #[error("Docker did not {what} within {}\n  see whether its engine is alive: `docker info`", seconds(.bound))]
+    Slow {
+        /// What was asked for, as `list nodes`.
+        what: String,
+        /// How long was waited.
+        bound: Duration,
     },
     /// The socket is there, and this user may not open it.
     #[error(
@@ -170,6 +178,14 @@ pub(crate) fn status(error: &bollard::errors::Error) -> Option<u16> {
     match error {
         bollard::errors::Error::DockerResponseServerError { status_code, .. } => Some(*status_code),
         _ => None,
+    }
+}
+
+fn other_engine(exported: bool) -> &'static str {
+    if exported {
+        "DOCKER_HOST names it: `unset DOCKER_HOST` for the engine of this machine, or start the one that it names"
+    } else {
+        "start it (`systemctl start docker`), or name another with DOCKER_HOST"
     }
 }
 

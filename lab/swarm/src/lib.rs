@@ -24,7 +24,7 @@ pub mod table;
 mod task;
 mod wait;
 
-pub use engine::{ApiVersion, Engine, OLDEST_API};
+pub use engine::{ApiVersion, DEFAULT_HOST, Engine, OLDEST_API, exported};
 pub use error::Error;
 pub use node::Node;
 pub use patience::patient;

@@ -90,7 +90,7 @@ pub async fn down(swarm: &Swarm, bound: Duration) -> Result<Vec<String>, Error> 
         let left = tasks.filter(|task| task.node_id.as_ref().is_some_and(|id| ready.contains(id))).count();
         // The network goes when the last task has left it, and the engine knows it a moment longer.
         let refused = docker.remove_network(REGISTRY).await.err().map(|error| crate::error::message(&error));
-        let gone = docker.inspect_network(REGISTRY, None).await.is_err();
+        let gone = swarm.network(REGISTRY).await?.is_none();
         // A network of that name that others use is theirs.
         if left == 0 && (gone || removed.is_empty()) {
             return Ok(removed);
@@ -123,7 +123,7 @@ async fn create(swarm: &Swarm, spec: ServiceSpec) -> Result<(), Error> {
 
 async fn network(swarm: &Swarm) -> Result<(), Error> {
     let docker = swarm.engine().docker();
-    if docker.inspect_network(REGISTRY, None).await.is_ok() {
+    if swarm.network(REGISTRY).await?.is_some() {
         return Ok(());
     }
     let request = NetworkCreateRequest {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard::models::{NodeSpecAvailabilityEnum, ObjectVersion};
+use bollard::models::{NetworkInspect, NodeSpecAvailabilityEnum, ObjectVersion};
 use bollard::query_parameters::{
     InspectServiceOptions, ListServicesOptionsBuilder, ListTasksOptionsBuilder, UpdateServiceOptionsBuilder,
 };
 
+use crate::engine::look;
 use crate::error::{message, status};
 use crate::{Engine, Error, Mode, Node, Service, Task};
 
@@ -34,8 +35,7 @@ impl Swarm {
     /// # Errors
     /// When the manager does not answer.
     pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
-        let nodes = self.engine.docker().list_nodes(None).await;
-        let nodes = nodes.map_err(|error| Error::api("list nodes", &error))?;
+        let nodes = look("list nodes", self.engine.docker().list_nodes(None)).await?;
         let mut nodes: Vec<Node> = nodes.into_iter().map(Node::from).collect();
         nodes.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         Ok(nodes)
@@ -47,8 +47,7 @@ impl Swarm {
     /// When the manager does not answer.
     pub async fn services(&self) -> Result<Vec<Service>, Error> {
         let options = ListServicesOptionsBuilder::default().build();
-        let services = self.engine.docker().list_services(Some(options)).await;
-        let services = services.map_err(|error| Error::api("list services", &error))?;
+        let services = look("list services", self.engine.docker().list_services(Some(options))).await?;
         let mut services: Vec<Service> = services.iter().map(Service::from).collect();
         services.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(services)
@@ -73,8 +72,7 @@ impl Swarm {
             let id = self.service(name).await?.id;
             options = options.filters(&HashMap::from([("service".to_owned(), vec![id])]));
         }
-        let tasks = self.engine.docker().list_tasks(Some(options.build())).await;
-        let tasks = tasks.map_err(|error| Error::api("list tasks", &error))?;
+        let tasks = look("list tasks", self.engine.docker().list_tasks(Some(options.build()))).await?;
         let mut tasks: Vec<Task> = tasks.into_iter().map(Task::from).collect();
         tasks.sort_by(|a, b| (&a.service_id, a.slot, &a.since).cmp(&(&b.service_id, b.slot, &b.since)));
         Ok(tasks)
@@ -138,8 +136,7 @@ impl Swarm {
             return Err(Error::NoNode { name: name.to_owned(), known });
         };
         let docker = self.engine.docker();
-        let raw = docker.inspect_node(&node.id).await;
-        let raw = raw.map_err(|error| Error::api(format!("inspect node {name}"), &error))?;
+        let raw = look(format!("inspect node {name}"), docker.inspect_node(&node.id)).await?;
         let mut spec = raw.spec.unwrap_or_default();
         spec.availability = Some(availability);
         let options =
@@ -148,6 +145,17 @@ impl Swarm {
             .update_node(&node.id, spec, options)
             .await
             .map_err(|error| Error::api(format!("update node {name}"), &error))
+    }
+
+    /// A network by name, or none where there is none of that name.
+    ///
+    /// # Errors
+    /// When the manager does not answer: that says nothing of the network.
+    pub async fn network(&self, name: &str) -> Result<Option<NetworkInspect>, Error> {
+        let inspected = found(self.engine.docker().inspect_network(name, None));
+        let network = look(format!("inspect network {name}"), inspected).await?;
+        // The engine takes the beginning of an identifier for a name, too.
+        Ok(network.filter(|network| network.name.as_deref() == Some(name)))
     }
 
     /// Applies a change to a replicated service's specification, again when somebody else changed it in between.
@@ -176,14 +184,25 @@ impl Swarm {
 
     async fn raw_service(&self, name: &str) -> Result<bollard::models::Service, Error> {
         let docker = self.engine.docker();
-        match docker.inspect_service(name, None::<InspectServiceOptions>).await {
-            Ok(service) => Ok(service),
-            Err(error) if status(&error) == Some(404) => {
+        let inspected = found(docker.inspect_service(name, None::<InspectServiceOptions>));
+        match look(format!("inspect {name}"), inspected).await? {
+            Some(service) => Ok(service),
+            None => {
                 let known = self.services().await?.into_iter().map(|service| service.name).collect();
                 Err(Error::NoService { name: name.to_owned(), known })
             }
-            Err(error) => Err(Error::api(format!("inspect {name}"), &error)),
         }
+    }
+}
+
+/// An answer that is none where the engine says that there is no such thing. Any other error stays one.
+async fn found<T>(
+    answer: impl Future<Output = Result<T, bollard::errors::Error>>,
+) -> Result<Option<T>, bollard::errors::Error> {
+    match answer.await {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if status(&error) == Some(404) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

@@ -71,7 +71,7 @@ struct Load {
     file: PathBuf,
     /// Into all running nodes of this cluster
     #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = DEFAULT_NAME)]
-    cluster: Option<String>,
+    cluster: Option<cluster::Name>,
 }
 
 /// Runs the command.

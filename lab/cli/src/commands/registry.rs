@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use cluster::{DEFAULT_NAME, Outer, load};
+use cluster::{Outer, load};
 use swarm::kernel::{self, Module};
 use swarm::patient;
 use swarm::registry::{self, Plan};
@@ -88,7 +88,7 @@ async fn up(args: Up) -> anyhow::Result<ExitCode> {
         anstream::eprintln!("this kernel has no IPVS: a task on each node passes connections on");
     }
     let plan = Plan { image: args.image, mesh: (!ipvs).then_some(args.mesh) };
-    if let Some(name) = lab_cluster(&swarm) {
+    if let Some((name, _)) = cluster::node_of(swarm.engine().host()) {
         // These two cannot come from the registry that they make.
         let images: Vec<&str> = [Some(plan.image.as_str()), plan.mesh.as_deref()].into_iter().flatten().collect();
         load::spread(&Outer::connect().await?, &name, &images).await?;
@@ -99,12 +99,4 @@ async fn up(args: Up) -> anyhow::Result<ExitCode> {
     }
     anstream::println!("127.0.0.1:{} answers on every node", registry::PORT);
     Ok(ExitCode::SUCCESS)
-}
-
-/// The `lab cluster` that this Swarm is, seen from the machine that runs it.
-fn lab_cluster(swarm: &swarm::Swarm) -> Option<String> {
-    let socket = swarm.engine().host().strip_prefix("unix://")?;
-    let inside = socket.strip_prefix(cluster::NODE_SOCKETS)?.trim_start_matches('/');
-    let name = inside.split('/').next().filter(|name| *name != inside)?;
-    Some(if name.is_empty() { DEFAULT_NAME } else { name }.to_owned())
 }

@@ -20,7 +20,7 @@ pub enum Fault {
 /// Does it, and says what to expect: Swarm takes its time to notice.
 pub async fn inflict(fault: Fault, node: &Node) -> anyhow::Result<ExitCode> {
     let outer = Outer::connect().await?;
-    let (cluster, name) = (node.cluster.name.as_str(), node.node.as_str());
+    let (cluster, name) = (&*node.cluster.name, node.node.as_str());
     let said = match fault {
         Fault::Stop => {
             outer.stop(cluster, name).await?;

@@ -28,7 +28,7 @@ pub struct Args {
 pub struct Name {
     /// The cluster's name
     #[arg(long = "name", env = "LAB_CLUSTER", default_value = DEFAULT_NAME, value_name = "NAME")]
-    name: String,
+    name: cluster::Name,
 }
 
 /// One node of a cluster.

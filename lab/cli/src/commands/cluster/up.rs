@@ -47,7 +47,7 @@ pub struct Args {
     /// Where Debian's packages come from
     #[arg(long, env = "LAB_MIRROR", default_value = image::MIRROR, value_name = "URL")]
     mirror: String,
-    /// Folder that each node sees as /root/swarmlab; by default the repository that this is run in
+    /// Folder that each node sees as /root/swarmlab, read-only; by default the repository that this is run in
     #[arg(long, value_name = "DIR")]
     repo: Option<PathBuf>,
     /// One more argument for the nodes' engines; may be given several times
@@ -102,7 +102,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Takes the cluster away.
-pub async fn down(name: &str) -> anyhow::Result<ExitCode> {
+pub async fn down(name: &cluster::Name) -> anyhow::Result<ExitCode> {
     let outer = Outer::connect().await?;
     let removed = cluster::down::down(&outer, name).await?;
     if removed == cluster::down::Removed::default() {
@@ -142,7 +142,8 @@ fn mounts(repo: Option<PathBuf>) -> anyhow::Result<Vec<(PathBuf, String, bool)>>
         Some(folder) => Some(folder.canonicalize().with_context(|| format!("--repo {}", folder.display()))?),
         None => repository(&std::env::current_dir()?),
     };
-    mounts.extend(repo.map(|folder| (folder, "/root/swarmlab".to_owned(), true)));
+    // Read-only: root of a node is root of this machine, and a slip in a lab must not reach the student's own tree.
+    mounts.extend(repo.map(|folder| (folder, "/root/swarmlab".to_owned(), false)));
     if let Some(folder) = std::env::current_exe()?.parent() {
         mounts.push((folder.to_owned(), "/opt/swarmlab/bin".to_owned(), false));
     }

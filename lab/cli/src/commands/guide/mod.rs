@@ -15,7 +15,7 @@ use ::guide::render::Style;
 pub struct Nodes {
     /// The `lab cluster` that the labs run on; on machines that /etc/swarmlab/nodes names, those
     #[arg(long, env = "LAB_CLUSTER", default_value = cluster::DEFAULT_NAME, value_name = "NAME")]
-    cluster: String,
+    cluster: cluster::Name,
 }
 
 /// Which labs the class does.
