@@ -2,8 +2,8 @@
 # How fast the services are with their delays at zero, beside nginx and the public application's kind of server, in one
 # run: services/bench/run.sh [SECONDS]
 #
-# Needs wrk, nginx, redis-server, openssl, and python3 with flask (Debian: wrk nginx-light redis-server openssl
-# python3-flask python3-redis python3-requests). Servers are pinned to processor 0 and the client to processor 1. Figures
+# Needs wrk, nginx, redis-server, openssl, and for the peers Flask and Sinatra (Debian: wrk nginx-light
+# redis-server openssl python3-flask ruby-sinatra puma). Servers are pinned to processor 0 and the client to processor 1. Figures
 # of the public application, for the ratios: 3,900/s and 4,600/s of one core for rng and hasher, 750 hashes/s of the mine.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -118,12 +118,14 @@ for round in 1 2 3; do
 done
 stop_all
 
-if python3 -c 'import flask' 2>/dev/null || /usr/bin/python3 -c 'import flask' 2>/dev/null; then
-    echo "The public application's kind of server (Flask), in the same run"
+if command -v puma >/dev/null && /usr/bin/python3 -c 'import flask' 2>/dev/null; then
+    echo "The public application's kind of server (Flask, Sinatra), in the same run"
     python=/usr/bin/python3; peers=services/acceptance/peers
     for name in rng hasher; do
         p=$(port)
-        DELAY=0 start peer "$p" taskset -c 0 $python $peers/$name.py "$p"
+        server=($python $peers/rng.py "$p")
+        [ $name = rng ] || server=(puma --quiet --environment production --bind "tcp://127.0.0.1:$p" $peers/hasher.ru)
+        DELAY=0 start peer "$p" taskset -c 0 "${server[@]}"
         path=32; script=; [ $name = hasher ] && { path=; script=$tmp/post.lua; }
         read -r rate cpu < <(load "$peer" "http://127.0.0.1:$p/$path" $script)
         own=$name"_rate"

@@ -1,4 +1,4 @@
-"""The public application's random-number service, as a peer for tests: Flask, one request at a time."""
+"""The public application's random-number service, as a peer for tests: Flask's own server, one request at a time."""
 
 import os
 import socket

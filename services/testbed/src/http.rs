@@ -23,14 +23,17 @@ pub fn get(address: &str, path: &str) -> Result<Answer, String> {
     request(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"), b"")
 }
 
-/// Posts a body.
+/// Posts bytes.
 ///
 /// # Errors
 /// What went wrong, in words.
 pub fn post(address: &str, path: &str, body: &[u8]) -> Result<Answer, String> {
     let length = body.len();
-    let head =
-        format!("POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
+    let kind = "application/octet-stream";
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: {kind}\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
     request(address, &head, body)
 }
 

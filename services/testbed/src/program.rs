@@ -96,13 +96,16 @@ impl Program {
     pub fn address(&mut self) -> String {
         wait_for("the line with the address", PATIENCE, || {
             let log = self.log();
-            if let Some(status) = self.child.try_wait().expect("its status") {
-                panic!("it ended with {status} before it listened:\n{log}");
-            }
+            assert!(!self.has_ended(), "it ended before it listened:\n{log}");
             let rest = log.split_once("address=").ok_or(log.clone())?.1;
             // The line may still be on its way.
             rest.split_once('\n').map(|(address, _)| address.trim().to_owned()).ok_or(log.clone())
         })
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_some())
     }
 
     /// Sends a signal by its name, as `TERM`.

@@ -92,23 +92,22 @@ impl Client {
             match beside(connection.as_mut(), exchange).await {
                 // The server may close a connection that it kept just when a request is on its way. Both requests here
                 // may be sent again: one asks for any bytes, the other's answer depends on its body alone.
-                Err(Failure::Broken(_)) => {}
-                Ok(answer) => {
-                    self.kept = Some((sender, connection));
-                    return Ok(answer);
+                (Err(Failure::Broken(_)), _) => {}
+                (answer, goes_on) => {
+                    self.kept = (answer.is_ok() && goes_on).then_some((sender, connection));
+                    return answer;
                 }
-                failed => return failed,
             }
         }
         let (mut sender, connection) = self.connect().await?;
         let exchange = send(&mut sender, self.request(route, body));
         if !self.keep_alive {
-            return beside(pin!(connection), exchange).await;
+            return beside(pin!(connection), exchange).await.0;
         }
         let mut connection = Box::pin(connection);
-        let answer = beside(connection.as_mut(), exchange).await?;
-        self.kept = Some((sender, connection));
-        Ok(answer)
+        let (answer, goes_on) = beside(connection.as_mut(), exchange).await;
+        self.kept = (answer.is_ok() && goes_on).then_some((sender, connection));
+        answer
     }
 
     fn request(&self, route: &Route, body: Bytes) -> Request<Full<Bytes>> {
@@ -116,6 +115,10 @@ impl Client {
         *request.method_mut() = route.method.clone();
         *request.uri_mut() = route.uri.clone();
         request.headers_mut().insert(header::HOST, self.host.clone());
+        if route.method == Method::POST {
+            // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        }
         if !self.keep_alive {
             // The server closes first, so that the many ports in TIME_WAIT are not the client's.
             request.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -186,13 +189,14 @@ async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
     Ok(bytes.freeze())
 }
 
-/// Drives a connection for as long as an exchange on it takes, without a task of its own.
-async fn beside<T>(connection: Pin<&mut Exchange>, exchange: impl Future<Output = T>) -> T {
+/// Drives a connection for as long as an exchange on it takes, without a task of its own. Tells the outcome, and whether the
+/// connection goes on: one whose end came with the answer would never say another word.
+async fn beside<T>(connection: Pin<&mut Exchange>, exchange: impl Future<Output = T>) -> (T, bool) {
     let mut exchange = pin!(exchange);
     tokio::select! {
         biased;
-        outcome = &mut exchange => outcome,
-        // The connection's end comes with the exchange's outcome; its errors are told there.
-        _ = connection => exchange.await,
+        outcome = &mut exchange => (outcome, true),
+        // Its errors are told by the exchange.
+        _ = connection => (exchange.await, false),
     }
 }

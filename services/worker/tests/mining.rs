@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use kit::metrics::Metrics;
 use kit::serve::{Limits, serve};
 use ledger::Ledger;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use worker::{Config, Outcome, Target, Worker};
 
@@ -225,6 +226,33 @@ async fn a_service_that_is_gone_is_used_again_soon_after_it_is_back() {
         mining.until_state("mining").await;
         mining.stop().await;
     }
+}
+
+/// Answers each connection once and closes it without a word, as a server of HTTP/1.0 does.
+async fn answers_once(answer: &'static [u8]) -> Target {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = Vec::new();
+            while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+                stream.read_buf(&mut asked).await.unwrap();
+            }
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", answer.len());
+            stream.write_all(&[head.as_bytes(), answer].concat()).await.unwrap();
+        }
+    });
+    Target::new("127.0.0.1", port)
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_with_the_answer_is_not_kept() {
+    let (rng_url, hasher) = (answers_once(BYTES).await, hasher());
+    let mining = Mining::start(Config { rng_url, keep_alive: true, ..config(&hasher, &hasher) });
+    mining.gains(50).await;
+    assert_eq!(mining.ledger.workers().await.unwrap().remove(0).failures, 0);
+    mining.stop().await;
 }
 
 #[tokio::test]
