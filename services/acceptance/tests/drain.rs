@@ -23,11 +23,11 @@ fn in_flight(service: &Service) -> TcpStream {
 #[test]
 fn a_request_in_flight_finishes_and_the_listener_closes_at_once() {
     for signal in ["TERM", "INT"] {
-        let mut rng = Service::start("rng", &["--delay", "1500ms"]);
+        let mut rng = Service::start("rng", &["--delay", "3s"]);
         let mut stream = in_flight(&rng);
         let idle = TcpStream::connect(&rng.address).expect("an idle connection");
         rng.program.signal(signal);
-        wait_for("the listener to close", Duration::from_millis(1200), || {
+        wait_for("the listener to close", Duration::from_millis(2500), || {
             TcpStream::connect(&rng.address).map_or(Ok(()), |_| Err("it still takes connections".to_owned()))
         });
         let mut answer = Vec::new();
@@ -36,6 +36,34 @@ fn a_request_in_flight_finishes_and_the_listener_closes_at_once() {
         assert_eq!(rng.program.wait(), Some(0), "{}", rng.program.log());
         drop(idle);
     }
+}
+
+#[test]
+fn a_large_answer_that_is_read_slowly_arrives_whole() {
+    let mut rng = Service::start("rng", &["--delay", "0", "--drain-timeout", "20s"]);
+    let mut stream = TcpStream::connect(&rng.address).expect("a connection");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+    let size = 32 << 20;
+    stream.write_all(format!("GET /{size} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).expect("sent");
+    let mut answer = vec![0; 64 << 10];
+    let mut got = stream.read(&mut answer).expect("the beginning of an answer");
+    rng.program.signal("TERM");
+    wait_for("the listener to close", PATIENCE, || {
+        TcpStream::connect(&rng.address).map_or(Ok(()), |_| Err("it still takes connections".to_owned()))
+    });
+    // Nobody reads for longer than an idle connection is kept.
+    let begin = Instant::now();
+    wait_for("a pause of the client", PATIENCE, || {
+        if begin.elapsed() > Duration::from_secs(1) { Ok(()) } else { Err(String::new()) }
+    });
+    loop {
+        match stream.read(&mut answer).expect("no reset") {
+            0 => break,
+            size => got += size,
+        }
+    }
+    assert!(got > size, "{got} of {size} bytes");
+    assert_eq!(rng.program.wait(), Some(0), "{}", rng.program.log());
 }
 
 #[test]

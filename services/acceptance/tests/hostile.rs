@@ -4,8 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use acceptance::Service;
-use testbed::{get, post, request, wait_for};
+use acceptance::{Service, program};
+use testbed::{Program, get, post, request, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -41,6 +41,24 @@ fn garbage_is_answered_with_400_or_closed() {
     let answer = rest(stream);
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{}", &answer[..answer.len().min(200)]);
     assert_eq!(get(&rng.address, "/8").expect("it still answers").status, 200);
+}
+
+#[test]
+fn a_request_names_its_host_once() {
+    let rng = Service::start("rng", &["--delay", "0"]);
+    for (head, status) in [
+        ("GET /8 HTTP/1.1\r\nHost: x\r\n", 200),
+        ("GET /8 HTTP/1.1\r\nHost: [::1]:80\r\n", 200),
+        ("GET /8 HTTP/1.1\r\nHost:\r\n", 200),
+        ("GET /8 HTTP/1.0\r\n", 200),
+        ("GET /8 HTTP/1.1\r\n", 400),
+        ("GET /8 HTTP/1.1\r\nHost: x\r\nHost: y\r\n", 400),
+        ("GET /8 HTTP/1.1\r\nHost: x\r\nHost: x\r\n", 400),
+        ("GET /8 HTTP/1.1\r\nHost: x/y\r\n", 400),
+    ] {
+        let answer = request(&rng.address, &format!("{head}Connection: close\r\n\r\n"), b"").expect("an answer");
+        assert_eq!(answer.status, status, "{head:?}: {answer:?}");
+    }
 }
 
 #[test]
@@ -95,17 +113,46 @@ fn a_head_that_never_ends_is_cut_off_and_stops_nobody() {
     assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
 }
 
+/// Ten thousand connections that send nothing, from processes that may open few files each.
+fn crowd(address: &str) -> Vec<Program> {
+    let hold = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/hold.py");
+    let crowd: Vec<_> = (0..20).map(|_| Program::start("python3", &[hold, address, "500"])).collect();
+    crowd.iter().for_each(|holder| holder.wait_for_log("connected 500"));
+    crowd
+}
+
 #[test]
 fn ten_thousand_idle_connections_stop_nobody() {
-    let rng = Service::start("rng", &["--delay", "0"]);
-    let idle: Vec<TcpStream> = (0..10_000).map(|_| connect(&rng)).collect();
-    wait_for("10,000 open connections", PATIENCE, || {
-        let open = rng.metric("rng_connections");
-        if open >= 10_000.0 { Ok(()) } else { Err(format!("{open}")) }
-    });
-    for _ in 0..100 {
-        assert_eq!(get(&rng.address, "/8").expect("an answer").status, 200);
+    // As many files as a system allows by default, for the client of this test too, which is a part of the shell's children.
+    for files in ["1024", "200"] {
+        let rng = program("rng");
+        let command = format!("ulimit -n {files}; exec {rng} --listen 127.0.0.1:0 --delay 1ms");
+        let mut program = Program::start("sh", &["-c", &command]);
+        let address = program.address();
+        let rng = Service { program, address };
+        let crowd = crowd(&rng.address);
+        let most = files.parse::<f64>().expect("a number") / 2.0;
+        assert!(rng.metric("rng_connections") <= most, "{files} files: {}", rng.metric("rng_connections"));
+        for _ in 0..100 {
+            assert_eq!(get(&rng.address, "/8").expect("an answer").status, 200);
+        }
+        assert!(!rng.program.log().contains("cannot accept"), "{}", rng.program.log());
+        drop(crowd);
     }
+}
+
+#[test]
+fn a_crowd_does_not_close_a_connection_with_a_request_in_flight() {
+    let rng = Service::start("rng", &["--delay", "3s", "--max-connections", "10"]);
+    let mut stream = connect(&rng);
+    stream.write_all(b"GET /8 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
+    wait_for("the request in service", PATIENCE, || match rng.metric("rng_requests_in_service") {
+        1.0 => Ok(()),
+        other => Err(format!("{other}")),
+    });
+    let idle: Vec<TcpStream> = (0..50).map(|_| connect(&rng)).collect();
+    assert!(rng.metric("rng_connections") <= 10.0);
+    assert!(rest(stream).starts_with("HTTP/1.1 200"));
     drop(idle);
 }
 

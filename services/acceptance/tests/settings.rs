@@ -16,7 +16,7 @@ fn complaint(name: &'static str, args: &[&str]) -> (Option<i32>, String) {
 
 #[test]
 fn a_bad_setting_is_named_and_ends_the_program() {
-    let cases: [(&str, &[&str], &str); 14] = [
+    let cases: [(&str, &[&str], &str); 17] = [
         ("rng", &["--frobnicate"], "--frobnicate"),
         ("rng", &["--delay", "100"], "`100ms` or `100s`"),
         ("rng", &["--delay=-1s"], "--delay"),
@@ -25,6 +25,9 @@ fn a_bad_setting_is_named_and_ends_the_program() {
         ("rng", &["--listen", "somewhere"], "--listen"),
         ("hasher", &["--max-body", "12mib"], "--max-body"),
         ("hasher", &["--body-timeout", "soon"], "--body-timeout"),
+        ("hasher", &["--body-timeout", "0"], "longer than zero"),
+        ("rng", &["--header-timeout", "0"], "longer than zero"),
+        ("rng", &["--max-connections", "0"], "--max-connections"),
         ("worker", &["--rng-url", "https://rng"], "plain HTTP"),
         ("worker", &["--loops", "0"], "--loops"),
         ("worker", &["--flush-interval", "0"], "longer than zero"),

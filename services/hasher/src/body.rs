@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use axum::body::{Bytes, HttpBody};
-use axum::http::{Request, header};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::header;
 use http_body::Frame;
 use http_body_util::BodyExt;
 use sha2::{Digest, Sha256};
@@ -26,11 +27,7 @@ const LEFTOVER: u64 = 64 << 20;
 const LEFTOVER_TIME: Duration = Duration::from_secs(5);
 
 /// The SHA-256 digest of a request's body in lowercase hexadecimal.
-pub async fn digest<B>(request: Request<B>, limit: u64, patience: Duration) -> Result<String, Refusal>
-where
-    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Send,
-{
+pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<String, Refusal> {
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit {
@@ -42,11 +39,7 @@ where
     }
     let mut hash = Sha256::new();
     let mut size = 0;
-    while !body.is_end_stream() {
-        let frame = match next(&mut body, patience).await? {
-            Some(frame) => frame,
-            None => break,
-        };
+    while let Some(frame) = next(&mut body, patience).await? {
         let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else {
             continue;
         };
@@ -61,10 +54,7 @@ where
 }
 
 /// The next piece of the body, within the bound. What has already arrived is taken without setting a timer.
-async fn next<B>(body: &mut B, patience: Duration) -> Result<Option<Result<Frame<Bytes>, B::Error>>, Refusal>
-where
-    B: HttpBody<Data = Bytes> + Unpin,
-{
+async fn next(body: &mut Body, patience: Duration) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, Refusal> {
     let mut frame = body.frame();
     if let std::task::Poll::Ready(frame) = futures_util::poll!(&mut frame) {
         return Ok(frame);
@@ -74,11 +64,7 @@ where
 
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would
 /// see a reset and never read why.
-fn discard<B>(mut body: B)
-where
-    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
-    B::Error: Send,
-{
+fn discard(mut body: Body) {
     tokio::spawn(tokio::time::timeout(LEFTOVER_TIME, async move {
         let mut left = LEFTOVER;
         while let Some(Ok(frame)) = body.frame().await {

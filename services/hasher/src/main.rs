@@ -29,7 +29,7 @@ fn main() -> ExitCode {
         return task.run("hasher", cli.listen);
     }
     let metrics = Metrics::new("hasher");
-    let app = hasher::app(&cli.config, &metrics).express();
+    let app = hasher::app(&cli.config, &metrics).router;
     start::on_one_thread(
         &cli.common.logs,
         start::serve_until_signal("hasher", cli.listen, app, &metrics, &cli.common.limits),

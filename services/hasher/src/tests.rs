@@ -1,3 +1,4 @@
+use axum::body::Body;
 use axum::http::Method;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 /// The host's name, as `hostname` prints it; a container's is its short id unless it was given one.
@@ -15,9 +16,13 @@ pub fn cpu_time() -> Duration {
     Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.unsigned_abs() as u32)
 }
 
-/// Raises the limit of open files to what the system allows, so that thousands of idle connections fit.
+/// How many files and sockets this process may have open.
+pub fn file_limit() -> u64 {
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
+}
+
+/// Raises the limit of open files to what the system allows.
 pub fn raise_file_limit() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if limit.current < limit.maximum {
         // A refusal leaves the lower limit, and accepting then waits for a free descriptor: nothing breaks.

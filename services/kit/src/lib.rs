@@ -4,7 +4,8 @@
 //! calls [`start::serve_until_signal`].
 
 pub mod clock;
-pub mod express;
+mod connection;
+mod connections;
 pub mod health;
 pub mod host;
 pub mod listen;
@@ -13,5 +14,5 @@ pub mod metrics;
 pub mod ops;
 pub mod serve;
 pub mod settings;
+pub mod slots;
 pub mod start;
-pub mod turn;

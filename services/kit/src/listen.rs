@@ -7,7 +7,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
-const BACKLOG: i32 = 4096;
+pub const BACKLOG: i32 = 4096;
 
 /// Binds and listens. `[::]` takes IPv4 too; on a machine without IPv6 it falls back to `0.0.0.0`.
 ///
@@ -34,6 +34,30 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
+
+/// From now on no handshake begins, while those under way still end with a connection to accept.
+///
+/// Closing a listener resets what it has not handed over yet, so its queue has to be emptied first, and nothing may join it
+/// meanwhile. A socket filter drops the packets that would begin a connection (SYN without ACK, in byte 13 of a TCP header);
+/// their senders repeat them after a second, and are refused then.
+#[cfg(target_os = "linux")]
+pub fn end_handshakes(listener: &TcpListener) {
+    use socket2::{SockFilter, SockRef};
+    let filter = [
+        SockFilter::new(0x30, 0, 0, 13),       // load byte 13
+        SockFilter::new(0x54, 0, 0, 0x12),     // and SYN|ACK
+        SockFilter::new(0x15, 0, 1, 0x02),     // SYN alone?
+        SockFilter::new(0x06, 0, 0, 0),        // drop
+        SockFilter::new(0x06, 0, 0, u32::MAX), // or let pass
+    ];
+    if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
+        tracing::debug!(%error, "connections that begin in this moment may be reset");
+    }
+}
+
+/// From now on no handshake begins, where the system can do that.
+#[cfg(not(target_os = "linux"))]
+pub fn end_handshakes(_: &TcpListener) {}
 
 fn lacks_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT where the kernel has no IPv6, EADDRNOTAVAIL where it is switched off.

@@ -1,10 +1,10 @@
 //! What `/metrics` shows of every service, in the OpenMetrics text format.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::http::StatusCode;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _};
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
@@ -17,17 +17,9 @@ use crate::host;
 /// The metrics of one service; clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
+    service: &'static str,
     registry: Arc<Mutex<Registry>>,
-    process: Arc<Registry>,
-    answers: Answers,
-}
-
-/// Answers by status, and connections that are open.
-#[derive(Debug, Clone)]
-pub struct Answers {
-    by_status: Family<Status, Counter>,
-    /// The counters of statuses seen before, so that an answer costs one atomic addition.
-    seen: Arc<[OnceLock<Counter>; 500]>,
+    answers: Family<Status, Counter>,
     /// Connections that are open now.
     pub connections: Gauge,
 }
@@ -51,53 +43,40 @@ impl Collector for ProcessorTime {
 
 impl Metrics {
     /// Metrics whose names begin with the service's, as `rng_requests_total`; those of the process have no such beginning.
-    pub fn new(service: &str) -> Self {
-        let mut registry = Registry::with_prefix(service);
-        let answers = Answers {
-            by_status: Family::default(),
-            seen: Arc::new([const { OnceLock::new() }; 500]),
-            connections: Gauge::default(),
-        };
-        registry.register("requests", "Requests answered, by status", answers.by_status.clone());
-        registry.register("connections", "Connections that are open now", answers.connections.clone());
+    pub fn new(service: &'static str) -> Self {
+        let mut registry = Registry::default();
         // A task's host name is the beginning of its container's id: by it a reader knows which task told this.
-        let mut process = Registry::default();
-        process.register("host", "The host or container that this runs in", Info::new([("name", host::name())]));
-        process.register_collector(Box::new(ProcessorTime));
-        Self { registry: Arc::new(Mutex::new(registry)), process: Arc::new(process), answers }
+        registry.register("host", "The host or container that this runs in", Info::new([("name", host::name())]));
+        registry.register_collector(Box::new(ProcessorTime));
+        let registry = Arc::new(Mutex::new(registry));
+        let metrics = Self { service, registry, answers: Family::default(), connections: Gauge::default() };
+        metrics.register(|registry| {
+            registry.register("requests", "Requests answered, by status", metrics.answers.clone());
+            registry.register("connections", "Connections that are open now", metrics.connections.clone());
+        });
+        metrics
     }
 
     /// Lets a service add metrics of its own.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
-        add(&mut self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        add(self.registry().sub_registry_with_prefix(self.service));
     }
 
-    /// Answers by status, for the server to count.
-    pub fn answers(&self) -> &Answers {
-        &self.answers
+    /// Counts one answer.
+    pub fn count(&self, status: StatusCode) {
+        self.answers.get_or_create(&Status { code: status.as_u16() }).inc();
     }
 
     /// Everything, in the OpenMetrics text format.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         // Writing to a string cannot fail.
-        let _ = encode_registry(&mut text, &registry)
-            .and_then(|()| encode_registry(&mut text, &self.process))
-            .and_then(|()| encode_eof(&mut text));
+        let _ = encode(&mut text, &self.registry());
         text
     }
-}
 
-impl Answers {
-    /// Counts one answer.
-    pub fn count(&self, status: StatusCode) {
-        let code = status.as_u16();
-        // A status code is 100 to 999; those that a service gives are below 600.
-        match self.seen.get(usize::from(code).wrapping_sub(100)) {
-            Some(cell) => cell.get_or_init(|| self.by_status.get_or_create_owned(&Status { code })).inc(),
-            None => self.by_status.get_or_create(&Status { code }).inc(),
-        };
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,10 +93,10 @@ mod tests {
     #[test]
     fn answers_are_counted_by_status() {
         let metrics = Metrics::new("rng");
-        metrics.answers().count(StatusCode::OK);
-        metrics.answers().count(StatusCode::OK);
-        metrics.answers().count(StatusCode::BAD_REQUEST);
-        metrics.answers().count(StatusCode::from_u16(999).unwrap());
+        metrics.count(StatusCode::OK);
+        metrics.count(StatusCode::OK);
+        metrics.count(StatusCode::BAD_REQUEST);
+        metrics.count(StatusCode::from_u16(999).unwrap());
         let text = metrics.text();
         for line in [
             "rng_requests_total{code=\"200\"} 2",

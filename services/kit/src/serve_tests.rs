@@ -1,24 +1,35 @@
-use super::*;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::*;
+
 const LIMIT: Duration = Duration::from_millis(400);
 
-/// A server with a short limit, whose `/slow` takes three times as long, and a connection to it.
+/// A server with a short limit, whose `/slow` takes three times as long and whose `/large` gives 16 MiB, and a connection to it.
 async fn connected() -> (Server, Metrics, TcpStream) {
     let slow = get(|| async {
-        tokio::time::sleep(3 * LIMIT).await;
+        sleep(3 * LIMIT).await;
         "done"
     });
     let metrics = Metrics::new("test");
     let limits = Limits { header_timeout: LIMIT, ..Limits::default() };
-    let app = Router::new().route("/", get(|| async { "here" })).route("/slow", slow);
+    let app = Router::new()
+        .route("/", get(|| async { "here" }))
+        .route("/large", get(|| async { vec![b'x'; LARGE] }))
+        .route("/slow", slow);
     let server = Server::new(app, &metrics, &limits);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (client, stream) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async { accept(&listener).await });
     server.take(stream);
     (server, metrics, client.unwrap())
+}
+
+/// More than the kernel takes of an answer that nobody reads.
+const LARGE: usize = 16 << 20;
+
+async fn ask(client: &mut TcpStream, path: &str) {
+    client.write_all(format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n").as_bytes()).await.unwrap();
 }
 
 /// Everything until the server closes.
@@ -28,6 +39,12 @@ async fn rest(mut client: TcpStream) -> String {
     text
 }
 
+async fn until(what: impl Fn() -> bool) {
+    while !what() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}
+
 #[tokio::test]
 async fn a_connection_without_a_whole_head_is_closed() {
     for head in ["", "GET / HTTP/1.1\r\nHost: te"] {
@@ -35,40 +52,95 @@ async fn a_connection_without_a_whole_head_is_closed() {
         client.write_all(head.as_bytes()).await.unwrap();
         let began = tokio::time::Instant::now();
         assert_eq!(rest(client).await, "");
-        assert!(began.elapsed() >= LIMIT, "{:?}", began.elapsed());
-        assert_eq!(metrics.answers().connections.get(), 0);
+        assert!(began.elapsed() >= LIMIT / 2, "{:?}", began.elapsed());
+        until(|| metrics.connections.get() == 0).await;
     }
 }
 
 #[tokio::test]
 async fn a_request_in_flight_may_take_longer_and_an_answered_one_begins_the_time_anew() {
     let (_server, _, mut client) = connected().await;
-    client.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
+    ask(&mut client, "/slow").await;
     let text = rest(client).await;
     assert!(text.starts_with("HTTP/1.1 200 OK") && text.ends_with("done"), "{text}");
 }
 
 #[tokio::test]
-async fn draining_answers_what_is_in_flight_and_closes_the_rest() {
-    let (server, metrics, mut client) = connected().await;
-    client.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
-    while metrics.answers().connections.get() == 0 {
-        tokio::task::yield_now().await;
+async fn an_answer_that_is_taken_slowly_is_not_cut_off() {
+    let (_server, _, mut client) = connected().await;
+    ask(&mut client, "/large").await;
+    let (mut got, mut piece) = (0, vec![0; LARGE / 64]);
+    let began = tokio::time::Instant::now();
+    while got < LARGE {
+        sleep(LIMIT / 20).await;
+        let size = client.read(&mut piece).await.unwrap();
+        assert!(size > 0, "cut off after {got} bytes");
+        got += size;
     }
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(began.elapsed() > 3 * LIMIT, "too fast to show anything: {:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_takes_is_given_up() {
+    let (_server, metrics, mut client) = connected().await;
+    ask(&mut client, "/large").await;
+    until(|| metrics.connections.get() == 0).await;
+    let mut bytes = Vec::new();
+    let _ = client.read_to_end(&mut bytes).await;
+    assert!(bytes.len() < LARGE);
+}
+
+#[tokio::test]
+async fn draining_answers_what_is_in_flight_and_closes_the_rest() {
+    let (server, _, mut client) = connected().await;
+    ask(&mut client, "/slow").await;
+    until(|| server.connections.busy() == 1).await;
     let (cut, text) = tokio::join!(server.drain(), rest(client));
     assert_eq!(cut, 0);
-    assert!(text.ends_with("done"), "{text}");
+    assert!(text.contains("connection: close") && text.ends_with("done"), "{text}");
+}
+
+#[tokio::test]
+async fn draining_waits_for_a_request_that_is_on_its_way() {
+    let (server, _, mut client) = connected().await;
+    let sent = async {
+        sleep(IDLE_GRACE / 4).await;
+        ask(&mut client, "/").await;
+        rest(client).await
+    };
+    let (cut, text) = tokio::join!(server.drain(), sent);
+    assert_eq!(cut, 0);
+    assert!(text.contains("connection: close") && text.ends_with("here"), "{text}");
+}
+
+#[tokio::test]
+async fn draining_waits_for_a_body_that_is_on_its_way() {
+    let (server, _, mut client) = connected().await;
+    ask(&mut client, "/large").await;
+    until(|| server.connections.busy() == 1).await;
+    let slowly = async {
+        let (mut got, mut piece) = (0, vec![0; 1 << 20]);
+        loop {
+            sleep(IDLE_GRACE / 4).await;
+            match client.read(&mut piece).await.unwrap() {
+                0 => return got,
+                size => got += size,
+            }
+        }
+    };
+    let (cut, got) = tokio::join!(server.drain(), slowly);
+    assert_eq!(cut, 0);
+    assert!(got > LARGE, "{got} bytes");
 }
 
 #[tokio::test]
 async fn a_drain_that_takes_too_long_is_cut_off() {
     let (mut server, metrics, mut client) = connected().await;
     server.limits.drain_timeout = Duration::from_millis(100);
-    client.write_all(b"GET /slow HTTP/1.1\r\nHost: test\r\n\r\n").await.unwrap();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    ask(&mut client, "/slow").await;
+    until(|| server.connections.busy() == 1).await;
     assert_eq!(server.drain().await, 1);
-    assert_eq!(metrics.answers().connections.get(), 0);
+    assert_eq!(metrics.connections.get(), 0);
     // The connection is reset or closed; either way it ends without an answer.
     let mut text = String::new();
     let _ = client.read_to_string(&mut text).await;

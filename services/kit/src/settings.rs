@@ -43,6 +43,15 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a duration that is not zero: a limit of no time would end everything at once.
+///
+/// # Errors
+/// A sentence for the person who typed it.
+pub fn timeout(text: &str) -> Result<Duration, String> {
+    let duration = duration(text)?;
+    if duration.is_zero() { Err("it must be longer than zero".to_owned()) } else { Ok(duration) }
+}
+
 /// Reads a size in bytes: a whole number, alone or with `B`, `kB`, `KiB`, `MB`, `MiB`, `GB` or `GiB`.
 ///
 /// # Errors

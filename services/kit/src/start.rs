@@ -4,13 +4,14 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::logs::{self, LogArgs};
 use crate::metrics::Metrics;
-use crate::serve::{App, Limits, serve};
+use crate::serve::{Limits, serve};
 use crate::{health, host, listen};
 
 /// What every program's command line has beside its own settings.
@@ -94,7 +95,7 @@ pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
 pub async fn serve_until_signal(
     service: &str,
     listen: SocketAddr,
-    app: impl App,
+    router: Router,
     metrics: &Metrics,
     limits: &Limits,
 ) -> ExitCode {
@@ -109,7 +110,7 @@ pub async fn serve_until_signal(
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "{service} listens");
     }
-    let cut = serve(listener, app, metrics, limits, stop).await;
+    let cut = serve(listener, router, metrics, limits, stop).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
         return ExitCode::FAILURE;

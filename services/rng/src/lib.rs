@@ -8,18 +8,19 @@
 //! Every route waits for a slot, wrong ones too, in order of arrival: that queue is what a student finds with a ping.
 //! `/healthz`, `/readyz` and `/metrics` do not wait.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{FromRef, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use kit::metrics::Metrics;
-use kit::turn::{Slots, Turn};
+use kit::slots::{Slots, Turn};
 use kit::{clock, host, ops, settings};
 use rand::Rng;
 
@@ -55,69 +56,60 @@ pub struct App {
     pub slots: Arc<Slots>,
 }
 
-#[derive(Debug, Clone)]
-struct Service {
-    slots: Arc<Slots>,
-    settings: Arc<Settings>,
-}
-
-impl FromRef<Service> for Arc<Slots> {
-    fn from_ref(service: &Service) -> Self {
-        service.slots.clone()
-    }
-}
-
 #[derive(Debug)]
-struct Settings {
-    delay: Duration,
-    max_bytes: u64,
+struct Service {
+    config: Config,
+    slots: Arc<Slots>,
     greeting: String,
 }
+
+type Shared = State<Arc<Service>>;
 
 /// Builds the service.
 pub fn app(config: &Config, metrics: &Metrics) -> App {
     let slots = Slots::new(config.concurrency);
     metrics.register(|registry| slots.register(registry));
-    let settings = Settings {
-        delay: config.delay,
-        max_bytes: config.max_bytes,
-        greeting: format!("RNG running on {}\n", host::name()),
-    };
+    let greeting = format!("RNG running on {}\n", host::name());
+    let service = Service { config: config.clone(), slots: slots.clone(), greeting };
     let router = Router::new()
         .route("/", get(greet).fallback(wrong_method))
         .route("/{n}", get(random).fallback(wrong_method))
         .fallback(wrong_path)
-        .with_state(Service { slots: slots.clone(), settings: Arc::new(settings) })
+        .with_state(Arc::new(service))
         .merge(ops::routes(metrics.clone(), ops::always_ready()));
     App { router, slots }
 }
 
-async fn greet(_turn: Turn, State(Service { settings, .. }): State<Service>) -> String {
-    settings.greeting.clone()
+async fn greet(State(service): Shared) -> String {
+    let _turn = service.slots.take().await;
+    service.greeting.clone()
 }
 
-async fn random(_turn: Turn, State(Service { settings, .. }): State<Service>, Path(n): Path<String>) -> Response {
-    let Some(size) = parse(&n, settings.max_bytes) else {
-        let limit = settings.max_bytes;
+async fn random(State(service): Shared, Path(n): Path<String>) -> Response {
+    let turn = service.slots.take().await;
+    let limit = service.config.max_bytes;
+    let Some(size) = parse(&n, limit) else {
         let message = format!(
             "`{n}` is not a number of bytes: ask for a whole number from 0 to {limit} ({}), as in /32\n",
-            kit::settings::show_size(limit)
+            settings::show_size(limit)
         );
         return (StatusCode::BAD_REQUEST, message).into_response();
     };
-    clock::sleep(settings.delay).await;
-    let mut response = Response::new(body(size));
+    clock::sleep(service.config.delay).await;
+    let mut response = Response::new(body(size, turn));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
     response
 }
 
-async fn wrong_method(_turn: Turn) -> (StatusCode, [(header::HeaderName, &'static str); 1], &'static str) {
+async fn wrong_method(State(service): Shared) -> impl IntoResponse {
+    let _turn = service.slots.take().await;
     (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")], "rng answers GET and HEAD\n")
 }
 
-async fn wrong_path(_turn: Turn) -> (StatusCode, &'static str) {
+async fn wrong_path(State(service): Shared) -> impl IntoResponse {
+    let _turn = service.slots.take().await;
     (StatusCode::NOT_FOUND, "rng answers GET / and GET /{n}, where n is a number of bytes\n")
 }
 
@@ -127,13 +119,15 @@ fn parse(n: &str, limit: u64) -> Option<u64> {
     digits.then(|| n.parse().ok()).flatten().filter(|size| *size <= limit)
 }
 
-fn body(size: u64) -> Body {
+/// So many random bytes. A large body keeps its turn until its last piece is handed to the connection: it is still being
+/// served until then.
+fn body(size: u64, turn: Turn) -> Body {
     if size <= PIECE {
         return Body::from(piece(size));
     }
-    Body::from_stream(futures_util::stream::unfold(size, async |left| {
+    Body::from_stream(futures_util::stream::unfold((size, turn), async |(left, turn)| {
         let size = left.min(PIECE);
-        (size > 0).then(|| (Ok::<_, std::convert::Infallible>(piece(size)), left - size))
+        (size > 0).then(|| (Ok::<_, Infallible>(piece(size)), (left - size, turn)))
     }))
 }
 

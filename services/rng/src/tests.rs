@@ -92,6 +92,18 @@ async fn every_route_waits_for_the_slot_and_those_for_operators_do_not() {
 }
 
 #[tokio::test]
+async fn a_large_answer_holds_the_slot_until_it_is_sent() {
+    let app = quick();
+    for (size, busy) in [(PIECE, 0), (PIECE + 1, 1)] {
+        let request = Request::get(format!("/{size}")).body(Body::empty()).unwrap();
+        let response = app.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(app.slots.occupancy().busy, busy, "{size} bytes");
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len() as u64, size);
+        assert_eq!(app.slots.occupancy().busy, 0);
+    }
+}
+
+#[tokio::test]
 async fn the_delay_holds_the_slot() {
     let delay = Duration::from_millis(30);
     let app = app(&Config { delay, ..Config::default() }, &Metrics::new("rng"));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kit::listen;
 use kit::metrics::Metrics;
 use kit::serve::{Limits, Server, accept};
-use kit::turn::Slots;
+use kit::slots::Slots;
 use ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

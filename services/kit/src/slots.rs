@@ -1,15 +1,12 @@
-//! Turns: a server with so many slots, a queue in front of them, and an account of both.
+//! Slots: how many requests a server serves at a time, with a queue in front of them, and an account of both.
 //!
 //! The account is two integrals over time: busy slots and waiting requests. Their growth over a window, divided by the
 //! window, is the mean number busy (divided by the slots: the utilisation) and the mean length of the queue, exact for
 //! any window, however seldom one looks.
 
-use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::extract::{FromRef, FromRequestParts};
-use axum::http::request::Parts;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -143,7 +140,7 @@ impl Slots {
     }
 }
 
-/// A slot that is held. As an extractor, the first argument of a handler, it makes the request wait for its turn.
+/// A slot that is held until this is dropped.
 #[derive(Debug)]
 pub struct Turn {
     slots: Arc<Slots>,
@@ -161,19 +158,6 @@ impl Drop for Turn {
         });
         // Only now may the next request begin: it must not be counted as busy beside this one.
         drop(self.permit.take());
-    }
-}
-
-impl<S> FromRequestParts<S> for Turn
-where
-    S: Send + Sync,
-    Arc<Slots>: FromRef<S>,
-{
-    type Rejection = Infallible;
-
-    async fn from_request_parts(_: &mut Parts, state: &S) -> Result<Self, Infallible> {
-        let slots = Arc::<Slots>::from_ref(state);
-        Ok(slots.take().await)
     }
 }
 

@@ -1,0 +1,143 @@
+//! The connections that are open, and which of them to close.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use crate::connection::Activity;
+
+/// The connections of a server.
+#[derive(Debug)]
+pub struct Connections {
+    /// In the order in which they were accepted.
+    open: Mutex<BTreeMap<u64, Connection>>,
+    ended: Notify,
+    stopping: AtomicBool,
+    gauge: Gauge,
+}
+
+#[derive(Debug)]
+struct Connection {
+    task: AbortHandle,
+    activity: Arc<Activity>,
+    /// Its progress when it was looked at last, and since when there has been none.
+    progress: usize,
+    quiet_since: Instant,
+}
+
+impl Connection {
+    /// For how long it has made no progress while `quiet` held, as far as the looks at it tell.
+    fn quiet_for(&mut self, now: Instant, quiet: fn(&Activity) -> bool) -> Duration {
+        let progress = self.activity.progress();
+        if progress != self.progress || !quiet(&self.activity) {
+            self.progress = progress;
+            self.quiet_since = now;
+        }
+        now - self.quiet_since
+    }
+}
+
+impl Connections {
+    /// None yet; `gauge` shows how many there are.
+    pub fn new(gauge: Gauge) -> Self {
+        Self { open: Mutex::default(), ended: Notify::new(), stopping: AtomicBool::new(false), gauge }
+    }
+
+    /// Runs a connection in a task of its own.
+    pub fn spawn(self: &Arc<Self>, activity: Arc<Activity>, serving: impl Future<Output = ()> + Send + 'static) {
+        // The lock is held until the connection is listed, so that it cannot end before.
+        let mut open = self.open();
+        let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
+        let listed = Listed { connections: self.clone(), number };
+        let task = tokio::spawn(async move {
+            let _listed = listed;
+            serving.await;
+        });
+        let connection = Connection { task: task.abort_handle(), activity, progress: 0, quiet_since: Instant::now() };
+        open.insert(number, connection);
+        self.gauge.inc();
+    }
+
+    /// How many are open.
+    pub fn len(&self) -> usize {
+        self.open().len()
+    }
+
+    /// How many have a request in flight, or something left to be sent.
+    pub fn busy(&self) -> usize {
+        self.open().values().filter(|connection| !connection.activity.is_idle()).count()
+    }
+
+    /// Closes those that have made no progress for `patience` while `quiet` held.
+    pub fn close_after(&self, patience: Duration, quiet: fn(&Activity) -> bool) {
+        let now = Instant::now();
+        for connection in self.open().values_mut() {
+            if connection.quiet_for(now, quiet) >= patience {
+                connection.task.abort();
+            }
+        }
+    }
+
+    /// Closes the one that has been idle longest, if any is idle.
+    pub fn close_idlest(&self) {
+        let now = Instant::now();
+        let mut open = self.open();
+        let idle = open.values_mut().filter(|connection| connection.activity.is_idle());
+        let quiet = idle.map(|connection| (connection.quiet_for(now, Activity::is_idle), &connection.task));
+        if let Some((_, idlest)) = quiet.max_by_key(|(time, _)| *time) {
+            idlest.abort();
+        }
+    }
+
+    /// Returns when one has ended since the last call.
+    pub async fn ended(&self) {
+        self.ended.notified().await;
+    }
+
+    /// From now on answers close their connections, and what was idle before does not count.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        let now = Instant::now();
+        self.open().values_mut().for_each(|connection| connection.quiet_since = now);
+    }
+
+    /// Whether answers are to close their connections.
+    pub fn are_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Closes all; returns how many of them were not idle.
+    pub async fn cut_off(&self) -> usize {
+        let busy = self.busy();
+        self.open().values().for_each(|connection| connection.task.abort());
+        while self.len() > 0 {
+            self.ended().await;
+        }
+        busy
+    }
+
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is listed for as long as this lives.
+struct Listed {
+    connections: Arc<Connections>,
+    number: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.connections.open().remove(&self.number);
+        self.connections.gauge.dec();
+        self.connections.ended.notify_one();
+    }
+}
