@@ -4,7 +4,7 @@ mod commands;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 
 use commands::Command;
 
@@ -20,7 +20,8 @@ struct Cli {
 const BAD_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = commands::groups::grouped(Cli::command()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = swarm::patience::check() {
         anstream::eprintln!("lab: {error}");
         return ExitCode::from(BAD_SETTING);

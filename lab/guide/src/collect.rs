@@ -6,8 +6,11 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::html::{escape, page};
 use crate::lab::Lab;
-use crate::report::{Report, Sealed};
-use crate::seal::{self, Verdict};
+use crate::report::{LabReport, Report, Sealed};
+use crate::seal::Verdict;
+
+/// Bytes of the largest file that is looked at: a report of all labs has some ten thousand.
+const LARGEST: u64 = 8 << 20;
 
 /// One student's line.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,67 +29,110 @@ pub struct Line {
     pub predicted: (usize, usize),
     /// What the seal says.
     pub verdict: Verdict,
+    /// How many reports of that name were handed in; this is the newest of them.
+    pub reports: usize,
     /// The file that it comes from.
     pub file: String,
+}
+
+/// What was handed in.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Class {
+    /// A line for each student.
+    pub lines: Vec<Line>,
+    /// Files that are no report, and why: they spoil nothing but themselves.
+    pub unread: Vec<(String, String)>,
 }
 
 /// Reads reports: files, or all `.json` files of a folder. A later report of the same student replaces an earlier one.
 ///
 /// # Errors
-/// When a file is no report, or there is none.
-pub fn read(paths: &[PathBuf], labs: &[Lab], key: Option<&[u8]>) -> Result<Vec<Line>> {
+/// When there is nothing to read.
+pub fn read(paths: &[PathBuf], labs: &[Lab], key: Option<&[u8]>) -> Result<Class> {
     let mut newest: Vec<(u64, Line)> = Vec::new();
-    for file in files(paths)? {
-        let text = std::fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-        let sealed: Sealed = serde_json::from_str(&text).with_context(|| format!("{} is no report", file.display()))?;
+    let mut class = Class::default();
+    for file in files(paths, &mut class.unread)? {
+        let sealed = match one(&file) {
+            Ok(sealed) => sealed,
+            Err(error) => {
+                class.unread.push((file.display().to_string(), format!("{error:#}")));
+                continue;
+            }
+        };
         let line = line(&sealed, labs, key, &file);
         let written = sealed.report.written;
         match newest.iter_mut().find(|(_, other)| other.student == line.student) {
             // A report that was tampered with must not push out an honest one, however late it claims to be.
             Some(kept) if (line.verdict.sound(), written) >= (kept.1.verdict.sound(), kept.0) => {
-                *kept = (written, line);
+                let reports = kept.1.reports + 1;
+                *kept = (written, Line { reports, ..line });
             }
-            Some(_) => {}
+            Some((_, kept)) => kept.reports += 1,
             None => newest.push((written, line)),
         }
     }
-    let mut lines: Vec<Line> = newest.into_iter().map(|(_, line)| line).collect();
-    lines.sort_by_key(|line| line.student.to_lowercase());
-    Ok(lines)
+    class.lines = newest.into_iter().map(|(_, line)| line).collect();
+    class.lines.sort_by_key(|line| line.student.to_lowercase());
+    Ok(class)
 }
 
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+fn one(file: &Path) -> Result<Sealed> {
+    // Anything may lie in a folder of a class: a pipe would be waited for, and a film would be read whole.
+    let kind = std::fs::metadata(file)?;
+    if !kind.is_file() {
+        bail!("it is no file");
+    }
+    if kind.len() > LARGEST {
+        bail!("with {} MB it is too large for a report", kind.len() >> 20);
+    }
+    let text = String::from_utf8(std::fs::read(file)?).context("it is no text")?;
+    Sealed::from_json(&text).context("it is no report")
+}
+
+fn files(paths: &[PathBuf], unread: &mut Vec<(String, String)>) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
             files.push(path.clone());
             continue;
         }
-        for entry in std::fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-            files.push(entry?.path());
+        match std::fs::read_dir(path) {
+            Ok(entries) => {
+                files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_json(path)))
+            }
+            Err(error) => unread.push((path.display().to_string(), format!("it cannot be read: {error}"))),
         }
     }
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "json") || !file.exists());
     files.sort();
-    if files.is_empty() {
+    files.dedup();
+    if files.is_empty() && unread.is_empty() {
         bail!("there is no report, no .json file, in what was named");
     }
     Ok(files)
 }
 
+fn is_json(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "json")
+}
+
 fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line {
     let report: &Report = &sealed.report;
     let of = |number: usize| report.labs.iter().find(|lab| lab.number == number);
-    let count = |lab: &Lab| of(lab.number).map_or(0, |lab| lab.steps.iter().filter(|step| step.passed).count());
+    // A report's own steps are not counted but the lab's: it may be of another version, or have some invented.
+    let passed = |report: &LabReport, number: usize| report.steps.iter().any(|s| s.number == number && s.passed);
+    let count = |lab: &Lab| {
+        of(lab.number).map_or(0, |report| lab.steps.iter().filter(|step| passed(report, step.number)).count())
+    };
     let made: Vec<bool> = report.steps().filter_map(|step| step.predicted).collect();
     Line {
         student: report.student.clone(),
         passed: labs.iter().map(count).collect(),
-        minutes: report.steps().filter_map(|step| step.seconds).sum::<u64>() as f64 / 60.0,
-        hints: report.steps().map(|step| step.hints).sum(),
-        solutions: report.steps().map(|step| step.solutions).sum(),
+        minutes: report.steps().filter_map(|step| step.seconds).map(|seconds| seconds as f64 / 60.0).sum(),
+        hints: report.steps().fold(0, |sum, step| sum.saturating_add(step.hints)),
+        solutions: report.steps().fold(0, |sum, step| sum.saturating_add(step.solutions)),
         predicted: (made.iter().filter(|right| **right).count(), made.len()),
-        verdict: seal::verify(&report.text(), &sealed.seal, key),
+        verdict: sealed.verdict(key),
+        reports: 1,
         file: file.display().to_string(),
     }
 }
@@ -165,23 +211,24 @@ mod tests {
         step.passed = passed.then_some(step.begun + 60);
         let mut report = Report::new(&progress, &crate::labs::all().unwrap());
         report.written = written;
-        report.seal(key)
+        report.seal(key).unwrap()
     }
 
     #[test]
     fn the_newest_honest_report_of_each_student_counts() {
         let (folder, labs, key) = (tempfile::tempdir().unwrap(), crate::labs::all().unwrap(), b"the key".as_slice());
         let write = |name: &str, sealed: &Sealed| {
-            std::fs::write(folder.path().join(name), serde_json::to_string(sealed).unwrap()).unwrap();
+            std::fs::write(folder.path().join(name), sealed.to_json().unwrap()).unwrap();
         };
         write("a.json", &report("Ada", false, 10, Some(key)));
         write("b.json", &report("Ada", true, 20, Some(key)));
-        let mut forged = report("Ada", true, 30, Some(key));
-        forged.report.labs[0].steps[1].passed = true;
-        write("c.json", &forged);
+        let forged =
+            report("Ada", true, 30, Some(key)).to_json().unwrap().replace("\"passed\": false", "\"passed\": true");
+        std::fs::write(folder.path().join("c.json"), forged).unwrap();
         write("d.json", &report("=cmd(), \"x\"", true, 5, None));
         std::fs::write(folder.path().join("notes.txt"), "no report").unwrap();
-        let lines = read(&[folder.path().to_owned()], &labs, Some(key)).unwrap();
+        let class = read(&[folder.path().to_owned()], &labs, Some(key)).unwrap();
+        let lines = class.lines;
         let seen: Vec<(&str, usize, Verdict)> =
             lines.iter().map(|line| (line.student.as_str(), line.passed[0], line.verdict)).collect();
         assert_eq!(seen, [("=cmd(), \"x\"", 1, Verdict::Unkeyed), ("Ada", 1, Verdict::Genuine)]);
@@ -194,7 +241,31 @@ mod tests {
     fn nothing_to_read_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         assert!(read(&[folder.path().to_owned()], &[], None).unwrap_err().to_string().contains("no report"));
-        std::fs::write(folder.path().join("x.json"), "{}").unwrap();
-        assert!(read(&[folder.path().to_owned()], &[], None).unwrap_err().to_string().contains("is no report"));
+    }
+
+    #[test]
+    fn a_bad_file_spoils_nothing_but_itself() {
+        let (folder, labs) = (tempfile::tempdir().unwrap(), crate::labs::all().unwrap());
+        let at = |name: &str| folder.path().join(name);
+        for (name, bytes) in [
+            ("a.json", b"{}".as_slice()),
+            ("b.json", b""),
+            ("c.json", b"\xff\xfe"),
+            ("d.json", br#"{"report":{"schema":9,"student":"","written":0,"labs":[]},"seal":{"kind":"","value":""}}"#),
+        ] {
+            std::fs::write(at(name), bytes).unwrap();
+        }
+        std::fs::create_dir(at("e.json")).unwrap();
+        std::os::unix::fs::symlink(at("nowhere"), at("f.json")).unwrap();
+        // Sums of what was never counted must not overflow.
+        let mut huge = report("Bob", true, 5, None).report;
+        huge.labs[0].steps.iter_mut().for_each(|step| (step.seconds, step.hints) = (Some(u64::MAX), u32::MAX));
+        std::fs::write(at("g.json"), huge.seal(None).unwrap().to_json().unwrap()).unwrap();
+        std::fs::write(at("h.json"), report("Ada", true, 5, None).to_json().unwrap()).unwrap();
+        let class = read(&[folder.path().to_owned(), at("nonsuch.json")], &labs, None).unwrap();
+        let names: Vec<&str> = class.lines.iter().map(|line| line.student.as_str()).collect();
+        assert_eq!(names, ["Ada", "Bob"]);
+        assert_eq!(class.unread.len(), 7, "{:?}", class.unread);
+        assert!(class.unread.iter().any(|(file, why)| file.ends_with("d.json") && why.contains("of version 9")));
     }
 }

@@ -9,6 +9,7 @@ pub mod collect;
 pub mod coverage;
 pub mod facts;
 pub mod html;
+pub mod key;
 pub mod lab;
 pub mod labs;
 pub mod map;

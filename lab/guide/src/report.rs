@@ -1,20 +1,34 @@
 //! One student's progress as a report that can be handed in.
 
+use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::html::{escape, page};
 use crate::lab::Lab;
-use crate::seal::{self, Seal};
+use crate::seal::{self, Seal, Verdict};
 use crate::state::{Measured, Progress, now};
 
 /// A report with its seal, as it is handed in.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sealed {
     /// What is reported.
     pub report: Report,
-    /// Over the report's compact JSON.
+    /// The report as it stands in the file: the seal is over these bytes.
+    json: String,
+    /// Over the report's JSON.
     pub seal: Seal,
 }
+
+/// The file's form. The report is kept as it is written, whatever a later or earlier program has in it.
+#[derive(Serialize, Deserialize)]
+struct File {
+    report: Box<RawValue>,
+    seal: Seal,
+}
+
+/// Version of a report's form. A new field needs no new version: who lacks it goes without.
+const SCHEMA: u32 = 1;
 
 /// What is reported.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,7 +55,8 @@ pub struct LabReport {
 }
 
 /// One step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StepReport {
     /// Its number.
     pub number: usize,
@@ -88,24 +103,23 @@ impl Report {
                         solutions: seen.solutions,
                         predicted: seen.answers.first().zip(right).map(|(given, right)| *given == right),
                         answers: seen.answers,
-                        // Few digits come out of JSON as they went in, which the seal relies on.
+                        // More digits than the clock is good for help nobody.
                         measured: seen.measured.into_iter().map(rounded).collect(),
                     }
                 })
                 .collect(),
         });
-        Report { schema: 1, student: progress.student.clone(), written: now(), labs: labs.collect() }
+        Report { schema: SCHEMA, student: progress.student.clone(), written: now(), labs: labs.collect() }
     }
 
     /// Seals it.
-    pub fn seal(self, key: Option<&[u8]>) -> Sealed {
-        let seal = seal::seal(&self.text(), key);
-        Sealed { report: self, seal }
-    }
-
-    /// What the seal is over.
-    pub fn text(&self) -> String {
-        serde_json::to_string(self).unwrap_or_default()
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn seal(self, key: Option<&[u8]>) -> Result<Sealed> {
+        let json = serde_json::to_string_pretty(&self)?;
+        let seal = seal::seal(&seal::sealed_bytes(&json), key);
+        Ok(Sealed { report: self, json, seal })
     }
 
     /// All steps.
@@ -119,6 +133,34 @@ fn rounded(measured: Measured) -> Measured {
 }
 
 impl Sealed {
+    /// Reads what `to_json` wrote, or an earlier version of it.
+    ///
+    /// # Errors
+    /// When it is no report.
+    pub fn from_json(text: &str) -> Result<Sealed> {
+        let file: File = serde_json::from_str(text)?;
+        let json = file.report.get().to_owned();
+        let report: Report = serde_json::from_str(&json)?;
+        if report.schema > SCHEMA {
+            bail!("it is of version {}, and this program knows {SCHEMA}: a newer `lab` wrote it", report.schema);
+        }
+        Ok(Sealed { report, json, seal: file.seal })
+    }
+
+    /// The file that is handed in.
+    ///
+    /// # Errors
+    /// When it cannot be written as JSON.
+    pub fn to_json(&self) -> Result<String> {
+        let file = File { report: RawValue::from_string(self.json.clone())?, seal: self.seal.clone() };
+        Ok(serde_json::to_string_pretty(&file)? + "\n")
+    }
+
+    /// What the seal says.
+    pub fn verdict(&self, key: Option<&[u8]>) -> Verdict {
+        seal::verify(&seal::sealed_bytes(&self.json), &self.seal, key)
+    }
+
     /// As a page.
     pub fn html(&self) -> String {
         let report = &self.report;
@@ -224,7 +266,6 @@ fn curve(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::seal::{Verdict, verify};
     use crate::state::Position;
 
     fn progress() -> Progress {
@@ -243,7 +284,7 @@ mod tests {
         let step = &report.labs[0].steps[1];
         assert_eq!((step.passed, step.seconds, step.hints, step.predicted), (true, Some(90), 1, Some(false)));
         assert_eq!(step.measured[0].hashes_per_second, 9.99);
-        let html = report.seal(None).html();
+        let html = report.seal(None).unwrap().html();
         assert!(html.contains("Ada &lt;Lovelace&gt;") && !html.contains("<Lovelace>"));
         assert!(html.contains("9.99 hashes/s") && html.contains("<circle"));
     }
@@ -251,11 +292,40 @@ mod tests {
     #[test]
     fn a_report_that_was_edited_is_found_out_after_a_round_trip() {
         let key = b"the class key".as_slice();
-        let sealed = Report::new(&progress(), &crate::labs::all().unwrap()).seal(Some(key));
-        let text = serde_json::to_string_pretty(&sealed).unwrap();
-        let read: Sealed = serde_json::from_str(&text).unwrap();
-        assert_eq!(verify(&read.report.text(), &read.seal, Some(key)), Verdict::Genuine);
-        let edited: Sealed = serde_json::from_str(&text.replacen("\"hints\": 1", "\"hints\": 0", 1)).unwrap();
-        assert_eq!(verify(&edited.report.text(), &edited.seal, Some(key)), Verdict::Broken);
+        let sealed = Report::new(&progress(), &crate::labs::all().unwrap()).seal(Some(key)).unwrap();
+        let text = sealed.to_json().unwrap();
+        let read = Sealed::from_json(&text).unwrap();
+        assert_eq!((&read, read.verdict(Some(key))), (&sealed, Verdict::Genuine));
+        let edited = Sealed::from_json(&text.replacen("\"hints\": 1", "\"hints\": 0", 1)).unwrap();
+        assert_eq!(edited.verdict(Some(key)), Verdict::Broken);
+    }
+
+    /// What a later version may write, and what an earlier one did: the seals were made by another program, with
+    /// `printf '%s' "$COMPACT" | openssl dgst -sha256 -hmac 'the class key'`.
+    #[test]
+    fn a_field_more_or_less_breaks_no_seal() {
+        let key = b"the class key".as_slice();
+        for (report, made) in [
+            (
+                r#"{ "schema": 1, "student": "Ada", "written": 5, "mood": 1.50, "labs": [] }"#,
+                "a249e3ceda8fcac40a593f60bce7cc7005cf53b66ab49b71ffce525f913adc44",
+            ),
+            (
+                r#"{"schema":1,"student":"Ada","written":5,"labs":[{"number":1,"title":"T","steps":[{"number":1,"title":"S","passed":true}]}]}"#,
+                "83ce87401bc2a5b9dff394b67bd8da54cdde5910a1f21bb21ae51d847bd23a89",
+            ),
+        ] {
+            let text = format!(r#"{{"report": {report}, "seal": {{"kind": "hmac-sha256", "value": "{made}"}}}}"#);
+            let read = Sealed::from_json(&text).unwrap();
+            assert_eq!(read.verdict(Some(key)), Verdict::Genuine, "{report}");
+            // What is read can be handed on.
+            assert_eq!(Sealed::from_json(&read.to_json().unwrap()).unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn a_report_of_a_version_to_come_is_named() {
+        let text = r#"{"report":{"schema":9,"student":"","written":0,"labs":[]},"seal":{"kind":"sha256","value":""}}"#;
+        assert!(Sealed::from_json(text).unwrap_err().to_string().contains("of version 9"));
     }
 }

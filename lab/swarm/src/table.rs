@@ -101,14 +101,59 @@ fn table(services: &[Service], tasks: &[Task], nodes: &[Node]) -> Vec<Row> {
     rows
 }
 
-/// The rows as text with aligned columns.
-pub fn text(rows: &[Row]) -> String {
+/// How much of a row is shown: the longest that fits into the terminal is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Cut {
+    /// Characters of an identifier. Docker's own short ones have 12, and any beginning that is the only one of its kind will do.
+    id: usize,
+    /// Whether a node's address stands behind its name, and the name has its domain.
+    whole_node: bool,
+}
+
+/// Identifiers as they are.
+const FULL: Cut = Cut { id: usize::MAX, whole_node: true };
+
+/// From the longest to the shortest.
+const CUTS: [Cut; 5] = [
+    FULL,
+    Cut { id: 12, whole_node: true },
+    Cut { id: 10, whole_node: true },
+    Cut { id: 12, whole_node: false },
+    Cut { id: 9, whole_node: false },
+];
+
+impl Cut {
+    fn apply(self, [service, name, task, status, node, host]: [String; 6]) -> [String; 6] {
+        let id = |id: String| id.chars().take(self.id).collect();
+        let host = if self.whole_node { host } else { host.split([' ', '.']).next().unwrap_or_default().to_owned() };
+        [id(service), name, id(task), status, id(node), host]
+    }
+}
+
+/// The rows as text with aligned columns: in a terminal of `width` columns with so much of each identifier as fits, and whole
+/// where no width is given.
+pub fn text(rows: &[Row], width: Option<usize>) -> String {
+    let Some(width) = width else { return aligned(rows, FULL) };
+    let mut shown = String::new();
+    for cut in CUTS {
+        shown = aligned(rows, cut);
+        if shown.lines().all(|line| line.chars().count() <= width) {
+            break;
+        }
+    }
+    shown
+}
+
+fn aligned(rows: &[Row], cut: Cut) -> String {
     let mut lines = vec![Row::HEADINGS.map(ToOwned::to_owned)];
-    lines.extend(rows.iter().map(Row::cells));
+    if !cut.whole_node {
+        lines[0][5] = "Node_name".to_owned();
+    }
+    lines.extend(rows.iter().map(|row| cut.apply(row.cells())));
     let mut widths = [0; Row::HEADINGS.len()];
     for line in &lines {
         for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.len());
+            *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
@@ -178,9 +223,43 @@ mod tests {
     #[test]
     fn text_has_the_headings_and_aligned_columns() {
         let tasks = [task("b", 1, Some("n1"), "running", "running", "1")];
-        let text = text(&table(&[service("b", "worker")], &tasks, &nodes()));
+        let text = text(&table(&[service("b", "worker")], &tasks, &nodes()), None);
         let lines: Vec<&str> = text.lines().collect();
         assert!(lines[0].starts_with("Service_ID  Service_name_and_index  Task_ID"), "{text}");
         assert_eq!(lines[0].find("Status"), lines[1].find("running  n1"), "{text}");
+    }
+
+    /// Identifiers as long as Swarm's, and names as on CloudLab.
+    fn long(name: &str) -> Row {
+        let id = |first: char| format!("{first}234567890123456789012345");
+        Row {
+            service_id: id('s'),
+            name: "dockercoins_worker.10".to_owned(),
+            task_id: id('t'),
+            status: Phase::Running,
+            state: State::Running,
+            node_id: id('n'),
+            node: format!("{name} (192.168.104.12)"),
+            error: None,
+        }
+    }
+
+    #[test]
+    fn in_a_terminal_of_80_columns_no_line_is_broken() {
+        for name in ["worker-1", "worker-1.lab.class-PG0.utah.cloudlab.us"] {
+            let shown = text(&[long(name)], Some(80));
+            assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+            assert!(shown.contains("worker-1") && shown.contains("t23456789"), "{shown}");
+        }
+        let wide = text(&[long("worker-1")], Some(110));
+        assert!(wide.contains("t23456789012  ") && wide.contains("worker-1 (192.168.104.12)"), "{wide}");
+    }
+
+    #[test]
+    fn where_nobody_reads_along_identifiers_are_whole() {
+        let row = long("worker-1");
+        let shown = text(std::slice::from_ref(&row), None);
+        assert!(row.cells().iter().all(|cell| shown.contains(cell)), "{shown}");
+        assert_eq!(shown, text(&[row], Some(200)));
     }
 }

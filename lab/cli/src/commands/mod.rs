@@ -3,6 +3,7 @@
 mod cluster;
 mod completions;
 mod doctor;
+pub mod groups;
 mod guide;
 mod images;
 mod manager;
@@ -19,9 +20,11 @@ Exit codes:
   0    done
   1    it could not be done; stderr says why, and what to do
   2    wrong usage or a bad setting
-  3    doctor: something is not as it should be; check, run: the step is not done yet
+  3    doctor: something is not as it should be
+       check, run: the step is not done yet
 
-On a slow machine LAB_PATIENCE=3 in the environment makes all waits up to three times as long.";
+On a slow machine LAB_PATIENCE=3 in the environment makes all waits up to three
+times as long.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -50,6 +53,7 @@ pub enum Command {
     /// List the rows of the checklist, and the steps that cover them
     Coverage(guide::catalogue::Coverage),
     Report(guide::class::ReportArgs),
+    ReportKey(guide::class::KeyArgs),
     Collect(guide::class::CollectArgs),
     Map(guide::map::Args),
     Author(guide::author::Args),
@@ -77,6 +81,7 @@ impl Command {
             Command::Status => guide::catalogue::status(),
             Command::Coverage(args) => guide::catalogue::coverage(&args),
             Command::Report(args) => guide::class::report(args),
+            Command::ReportKey(args) => guide::class::report_key(&args),
             Command::Collect(args) => guide::class::collect(&args),
             Command::Map(args) => wait(guide::map::run(args)),
             Command::Author(args) => wait(guide::author::run(args)),

@@ -1,5 +1,6 @@
 //! What runs where.
 
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use super::manager::Manager;
@@ -19,6 +20,9 @@ pub struct Args {
     /// Print as JSON, with the exact state and the error of each task
     #[arg(long)]
     json: bool,
+    /// Print identifiers whole; they are cut to what fits into a terminal, and whole in a pipe
+    #[arg(long)]
+    no_trunc: bool,
     #[command(flatten)]
     manager: Manager,
 }
@@ -30,7 +34,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         anstream::println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
-        anstream::print!("{}", swarm::table::text(&rows));
+        let terminal = std::io::stdout().is_terminal() && !args.no_trunc;
+        let width = terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)));
+        anstream::print!("{}", swarm::table::text(&rows, width));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use ::guide::collect;
+use ::guide::key::{self, Key};
 use ::guide::report::Report;
 use ::guide::state::{self, Progress};
-use ::guide::{collect, seal};
 use anyhow::Context as _;
 
 use super::Syllabus;
@@ -30,6 +31,24 @@ pub struct ReportArgs {
     syllabus: Syllabus,
 }
 
+/// Makes the key that a class's reports are sealed with
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  lab report-key new\n  lab report --key class.key")]
+pub struct KeyArgs {
+    #[command(subcommand)]
+    command: KeyCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KeyCommand {
+    /// Make a key of 256 random bits, in a file that only you can read
+    New {
+        /// The file, which must not be there yet
+        #[arg(default_value = "class.key")]
+        file: PathBuf,
+    },
+}
+
 /// Joins reports into a class table: class.html and class.csv
 #[derive(Debug, clap::Args)]
 pub struct CollectArgs {
@@ -48,7 +67,7 @@ pub struct CollectArgs {
 
 /// Writes one student's report.
 pub fn report(args: ReportArgs) -> anyhow::Result<ExitCode> {
-    let key = args.key.as_deref().map(seal::key).transpose()?;
+    let key = args.key.as_deref().map(Key::read).transpose()?.map(Key::to_seal_with).transpose()?;
     let file = state::path()?;
     let mut progress = Progress::load(&file)?;
     if let Some(student) = args.student {
@@ -59,24 +78,42 @@ pub fn report(args: ReportArgs) -> anyhow::Result<ExitCode> {
         !progress.student.is_empty(),
         "whose report is it?\n  give your name once: `lab report --student \"Ada Lovelace\"`"
     );
-    let sealed = Report::new(&progress, &args.syllabus.labs()?).seal(key.as_deref());
+    let sealed = Report::new(&progress, &args.syllabus.labs()?).seal(key.as_deref())?;
     let stem = format!("report-{}", plain(&progress.student));
-    write(&args.out, &format!("{stem}.json"), &(serde_json::to_string_pretty(&sealed)? + "\n"))?;
+    write(&args.out, &format!("{stem}.json"), &sealed.to_json()?)?;
     write(&args.out, &format!("{stem}.html"), &sealed.html())?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Writes the class's table.
 pub fn collect(args: &CollectArgs) -> anyhow::Result<ExitCode> {
-    let key = args.key.as_deref().map(seal::key).transpose()?;
+    let key = args.key.as_deref().map(Key::read).transpose()?;
+    if let Some(why) = key.as_ref().and_then(|key| key.weakness.as_ref()) {
+        anstream::eprintln!("lab: warning: {why}");
+    }
+    let key = key.map(|key| key.secret);
     let labs = args.syllabus.labs()?;
-    let lines = collect::read(&args.reports, &labs, key.as_deref())?;
-    for line in &lines {
+    let class = collect::read(&args.reports, &labs, key.as_deref())?;
+    for line in &class.lines {
         let passed: usize = line.passed.iter().sum();
         anstream::println!("{:<30} {passed:>3} steps  {}", line.student, line.verdict.words());
     }
-    write(&args.out, "class.csv", &collect::csv(&lines, &labs))?;
-    write(&args.out, "class.html", &collect::html(&lines, &labs))?;
+    for (file, why) in &class.unread {
+        anstream::eprintln!("lab: left out {file}: {why}");
+    }
+    write(&args.out, "class.csv", &collect::csv(&class.lines, &labs))?;
+    write(&args.out, "class.html", &collect::html(&class.lines, &labs))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a class key.
+pub fn report_key(args: &KeyArgs) -> anyhow::Result<ExitCode> {
+    let KeyCommand::New { file } = &args.command;
+    key::make(file)?;
+    anstream::println!(
+        "{}\nkeep it: with it `lab collect --key` tells who changed a report; whoever reads it can seal one",
+        file.display()
+    );
     Ok(ExitCode::SUCCESS)
 }
 
