@@ -61,7 +61,7 @@ fn bad_input_is_one_line_and_its_exit_code() {
     let (address, _) = server(OK);
     let url = address.to_string();
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let cases: [(&[&str], i32, &str); 12] = [
+    let cases: [(&[&str], i32, &str); 14] = [
         (&["bench", "ftp://x/"], 2, "neither http nor https"),
         (&["bench", "--rate", "0", &url], 2, "rate must be more than zero"),
         (&["bench", "-c", "0", &url], 2, "connections must be more than zero"),
@@ -71,6 +71,8 @@ fn bad_input_is_one_line_and_its_exit_code() {
         (&["bench", "-d", "5", &url], 2, "no unit"),
         (&["bench", "--rate", "5", "--stage", "1s:5", &url], 2, "cannot be used with"),
         (&["bench", "--fail-if", "p98 > 1ms", &url], 2, "not a threshold"),
+        (&["bench", "--ok", "2xx", &url], 2, "names no statuses"),
+        (&["bench", "--address", "rng", &url], 2, "not an address"),
         (&["bench", "--body-file", "/no/such/file", &url], 2, "cannot read /no/such/file"),
         (&["bench", &gone], 1, "refused"),
         (&["bench", "http://no-such-host.invalid/"], 1, "cannot resolve `no-such-host.invalid`"),
@@ -82,6 +84,28 @@ fn bad_input_is_one_line_and_its_exit_code() {
         assert!(text.contains(words), "{arguments:?}: {text}");
         assert!(!text.contains("panicked"), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn a_server_that_sheds_its_load_is_not_fast() {
+    let (bad, _) = server(BROKEN);
+    let run = |more: &[&str]| {
+        loadgen(&[&["bench", "-n", "50", "--rate", "500", "-c", "2"], more, &[&bad.to_string()]].concat())
+    };
+    let shed = run(&[]);
+    let text = stdout(&shed);
+    assert!(text.starts_with("0.00 requests/s answered"), "{text}");
+    assert!(text.contains("100.00 % errors: 50 of the 50 requests due"), "{text}");
+    assert!(text.contains("FAILED: --fail-if 'errors > 1%', measured 100.000 %"), "{text}");
+    assert!(matches!(shed.status.code(), Some(3 | 4)), "{shed:?}");
+    let expected = run(&["--ok", "500"]);
+    assert!(!stdout(&expected).contains("errors"), "{}", stdout(&expected));
+    assert!(matches!(expected.status.code(), Some(0 | 4)), "{expected:?}");
+    let tolerated = run(&["--fail-if", "errors > 100%"]);
+    assert!(matches!(tolerated.status.code(), Some(0 | 4)), "{tolerated:?}");
+    let json: serde_json::Value = serde_json::from_str(&stdout(&run(&["--json"]))).unwrap();
+    assert_eq!((&json["requests"]["ok"], &json["requests"]["done"]), (&0.into(), &50.into()));
+    assert_eq!((&json["response"]["count"], &json["error_response"]["count"]), (&0.into(), &50.into()));
 }
 
 #[test]

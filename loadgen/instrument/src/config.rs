@@ -1,10 +1,12 @@
 //! What a run is asked to do.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
 use crate::request::Request;
 use crate::schedule::{Arrivals, Stage};
 use crate::segment::Segment;
+use crate::statuses::Statuses;
 use crate::target::Target;
 
 /// How requests are paced.
@@ -30,6 +32,15 @@ pub enum Resolve {
     Once,
     /// For each new connection, taking the addresses of an answer in turn.
     Each,
+}
+
+/// When connections are opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// All of them before the first request is due; one that is lost is opened again.
+    UpFront,
+    /// When a request is due and none is free.
+    AsNeeded,
 }
 
 /// How a server's certificate is checked.
@@ -71,8 +82,16 @@ pub struct Config {
     pub drain: Duration,
     /// Time that a request may take, from when it is acted on, connecting included.
     pub timeout: Duration,
+    /// Which statuses count as success.
+    pub ok: Statuses,
+    /// When connections are opened.
+    pub opening: Opening,
+    /// Age from which a connection takes no further request; none where absent.
+    pub max_age: Option<Duration>,
     /// When names are resolved.
     pub resolve: Resolve,
+    /// Addresses to use in place of the name's own; the name is asked for where there are none.
+    pub addresses: Vec<SocketAddr>,
     /// How certificates are checked.
     pub trust: Trust,
     /// Length of an interval of the time plots and of the HDR log.
@@ -115,7 +134,11 @@ impl Config {
             requests: None,
             drain: Duration::from_secs(1),
             timeout: Duration::from_secs(30),
+            ok: Statuses::default(),
+            opening: Opening::AsNeeded,
+            max_age: None,
             resolve: Resolve::Once,
+            addresses: Vec::new(),
             trust: Trust::System,
             interval: Duration::from_secs(1),
         }
@@ -130,6 +153,7 @@ impl Config {
             ("the duration", self.duration == Some(Duration::ZERO)),
             ("the timeout", self.timeout.is_zero()),
             ("the interval", self.interval.is_zero()),
+            ("the highest age of a connection", self.max_age == Some(Duration::ZERO)),
         ] {
             if zero {
                 return Err(BadConfig::Zero(name));
@@ -142,7 +166,7 @@ impl Config {
             return Err(BadConfig::Range("the number of threads (at most one a connection)"));
         }
         let longest = Duration::from_secs(366 * 24 * 3600);
-        if [Some(self.warm_up), self.duration, Some(self.drain), Some(self.timeout), Some(self.interval)]
+        if [Some(self.warm_up), self.duration, Some(self.drain), Some(self.timeout), Some(self.interval), self.max_age]
             .into_iter()
             .flatten()
             .any(|duration| duration > longest)

@@ -1,6 +1,6 @@
 //! A log of histograms over time, in the format that HdrHistogram's own tools read (interval log, version 1.3).
 //!
-//! Three tags in one file: `response`, `service` and `slip`, in nanoseconds. The tools divide by a million by default and
+//! Four tags in one file: `response`, `service`, `slip` and, for answers whose status is no success, `error`; in nanoseconds. The tools divide by a million by default and
 //! so show milliseconds.
 
 use std::collections::BTreeMap;
@@ -68,13 +68,17 @@ impl HdrLog {
         let mut builder = IntervalLogWriterBuilder::new();
         builder.with_base_time(started).with_start_time(started).with_max_value_divisor(1e6);
         if !self.header {
-            builder.add_comment("Times in nanoseconds, by tag: response, service, slip. Written by loadgen bench.");
+            builder
+                .add_comment("Times in nanoseconds, by tag: response, service, slip, error. Written by loadgen bench.");
         }
         self.text.clear();
         let mut writer = builder.begin_log_with(&mut self.text, &mut serializer)?;
         let at = self.interval * index as u32;
         for (tag, histogram) in [("response", &tally.response), ("service", &tally.service), ("slip", &tally.slip)] {
             write_one(&mut writer, tag, histogram, at, self.interval)?;
+        }
+        if !tally.error_response.is_empty() {
+            write_one(&mut writer, "error", &tally.error_response, at, self.interval)?;
         }
         // Every writer begins with a header; only the first one's belongs into the file.
         let lines = self.text.split_inclusive(|&byte| byte == b'\n');

@@ -26,10 +26,12 @@ mod run;
 pub mod schedule;
 pub mod segment;
 pub mod significance;
+pub mod statuses;
 pub mod tally;
 pub mod target;
 pub mod threshold;
 pub mod timeline;
 pub mod tls;
+pub mod usage;
 
 pub use run::{Interval, Observer, run};

@@ -81,14 +81,15 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Starts the threads that ask. They end with the last clone of the resolver.
-    pub fn start(host: &str, port: u16) -> std::io::Result<Self> {
+    /// Starts the threads that ask by calling `lookup`. They end with the last clone of the resolver.
+    pub fn start(lookup: impl Fn() -> std::io::Result<Addresses> + Send + Sync + 'static) -> std::io::Result<Self> {
+        let lookup = Arc::new(lookup);
         let (questions, todo) = channel();
         let todo = Arc::new(Mutex::new(todo));
         let turn = Arc::new(AtomicUsize::new(0));
         for _ in 0..ASKERS {
-            let (host, todo, turn) = (host.to_owned(), Arc::clone(&todo), Arc::clone(&turn));
-            thread::Builder::new().name("resolver".to_owned()).spawn(move || ask(&host, port, &todo, &turn))?;
+            let (lookup, todo, turn) = (Arc::clone(&lookup), Arc::clone(&todo), Arc::clone(&turn));
+            thread::Builder::new().name("resolver".to_owned()).spawn(move || ask(&*lookup, &todo, &turn))?;
         }
         Ok(Resolver { questions })
     }
@@ -101,11 +102,15 @@ impl Resolver {
     }
 }
 
-fn ask(host: &str, port: u16, todo: &Mutex<Receiver<(u64, Arc<Mailbox>)>>, turn: &AtomicUsize) {
+fn ask(
+    lookup: &dyn Fn() -> std::io::Result<Addresses>,
+    todo: &Mutex<Receiver<(u64, Arc<Mailbox>)>>,
+    turn: &AtomicUsize,
+) {
     loop {
         let next = todo.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((token, mailbox)) = next else { return };
-        let found = resolve(host, port).ok().map(|found| rotate(&found, turn.fetch_add(1, Ordering::Relaxed)));
+        let found = lookup().ok().map(|found| rotate(&found, turn.fetch_add(1, Ordering::Relaxed)));
         mailbox.put((token, found));
     }
 }
@@ -125,7 +130,7 @@ mod tests {
 
     #[test]
     fn answers_come_to_the_mailbox_of_who_asked() {
-        let resolver = Resolver::start("localhost", 4711).unwrap();
+        let resolver = Resolver::start(|| resolve("localhost", 4711)).unwrap();
         let mailbox = Arc::new(Mailbox::new().unwrap());
         resolver.ask(7, &mailbox);
         let mut fds = [rustix::event::PollFd::from_borrowed_fd(mailbox.bell(), rustix::event::PollFlags::IN)];

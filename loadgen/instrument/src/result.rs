@@ -10,13 +10,15 @@ use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer}
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Load, Resolve};
+use crate::config::{Config, Load, Opening, Resolve};
 use crate::failure::Failure;
 use crate::machine::Machine;
 use crate::report::Report;
 use crate::schedule::Arrivals;
+use crate::segment::Segment;
 use crate::tally::Counts;
 use crate::timeline::quantile;
+use crate::usage::AddressUse;
 
 /// The version of this shape, written as `schema`.
 pub const SCHEMA: u32 = 1;
@@ -44,21 +46,33 @@ pub struct Bench {
     pub warm_up: Requests,
     /// Answers by status code.
     pub statuses: BTreeMap<u16, u64>,
-    /// Complete answers per second.
+    /// Successes per second. Files that do not say `ok` count every answer here.
     pub requests_per_second: f64,
     /// Requests per second that were due.
     pub due_per_second: f64,
-    /// Share of the due requests that failed or were answered with a status of 400 or more, from 0 to 1.
+    /// Share of the due requests that failed or were answered with a status that is no success, from 0 to 1.
     pub error_share: f64,
     /// Bytes of content in the answers.
     pub body_bytes: u64,
     /// Connections opened.
     pub connections_opened: u64,
+    /// Attempts to open a connection up front that failed.
+    #[serde(default)]
+    pub connections_failed: u64,
+    /// The most requests that one connection carried to their answer; absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busiest_connection: Option<u64>,
+    /// Use of the name's addresses; absent in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<Address>,
     /// Requests that found no free connection when they were due.
     pub waited_for_connection: u64,
-    /// From when a request was due until its answer was complete. Holds the answered requests, and at least the age of
-    /// those that timed out or were unfinished.
+    /// From when a request was due until its answer was complete. Holds the successes (in older files, all answers), and at
+    /// least the age of those that timed out or were unfinished.
     pub response: Times,
+    /// The same for answers whose status is no success; absent where there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_response: Option<Times>,
     /// From when a request was written until its answer was complete.
     pub service: Times,
     /// How late the generator itself was; empty in a closed loop.
@@ -89,8 +103,20 @@ pub struct Settings {
     /// The rate over time, in an open loop.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<StageSetting>,
-    /// Connections; in an open loop, the most that are opened.
+    /// Connections; in an open loop that opens them as needed, the most that are opened.
     pub connections: u64,
+    /// `up-front` or `as-needed`; absent in older files, whose connections were opened as needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
+    /// Age from which a connection takes no further request, in seconds, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_s: Option<f64>,
+    /// Statuses that count as success, as `200..399`; absent in older files, for which it is 100..399.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<String>,
+    /// Part of a plan that several generators share, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentSetting>,
     /// Threads that send.
     pub threads: u64,
     /// Whether connections are kept between requests.
@@ -107,6 +133,26 @@ pub struct Settings {
     pub drain_s: f64,
     /// Time that a request may take, in seconds.
     pub timeout_s: f64,
+}
+
+/// A part of a plan: every `of`-th request, from number `index` on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SegmentSetting {
+    /// Its first request, counted from 0.
+    pub index: u64,
+    /// Into how many parts the plan is divided.
+    pub of: u64,
+}
+
+/// Use of an address.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Address {
+    /// The address with its port.
+    pub address: String,
+    /// Connections opened to it.
+    pub connections: u64,
+    /// Measured requests that it answered.
+    pub answers: u64,
 }
 
 /// A stage of an open loop.
@@ -127,6 +173,9 @@ pub struct Requests {
     pub due: u64,
     /// Requests that got a complete answer, whatever its status.
     pub done: u64,
+    /// Those of them whose status counts as success; absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<u64>,
     /// Requests that failed.
     pub failed: u64,
     /// Requests without an outcome when the run ended.
@@ -186,11 +235,14 @@ pub struct Point {
     pub from_s: f64,
     /// Its end.
     pub to_s: f64,
-    /// Requests that became due.
+    /// Requests that became due, by the schedule where there is one. In older files: requests that were begun.
     pub due: u64,
     /// Requests that were answered.
     pub done: u64,
-    /// Requests that failed or were answered with a status of 400 or more.
+    /// Those whose status counts as success; absent in older files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok: Option<u64>,
+    /// Requests that failed or were answered with a status that is no success.
     pub errors: u64,
     /// Median response time; absent where nothing was recorded.
     pub p50_ms: Option<f64>,
@@ -210,10 +262,17 @@ impl Requests {
         Requests {
             due: counts.due,
             done: counts.done,
+            ok: Some(counts.ok),
             failed: counts.failures(),
             unfinished: counts.unfinished,
             failures: failures.filter(|(_, count)| *count > 0).collect(),
         }
+    }
+}
+
+impl Address {
+    fn of(used: &AddressUse) -> Self {
+        Address { address: used.address.to_string(), connections: used.connections, answers: used.answers }
     }
 }
 
@@ -273,6 +332,14 @@ impl Settings {
                 .map(|stage| StageSetting { seconds: finite(stage.seconds), from: stage.from, to: stage.to })
                 .collect(),
             connections: config.connections as u64,
+            open: Some(match config.opening {
+                Opening::UpFront => "up-front".to_owned(),
+                Opening::AsNeeded => "as-needed".to_owned(),
+            }),
+            max_age_s: config.max_age.map(|age| age.as_secs_f64()),
+            ok: Some(config.ok.to_string()),
+            segment: (config.segment != Segment::WHOLE)
+                .then(|| SegmentSetting { index: config.segment.first(), of: config.segment.step() }),
             threads: config.threads as u64,
             keep_alive: config.request.keep_alive,
             resolve: match config.resolve {
@@ -303,6 +370,7 @@ impl Bench {
                 to_s: ((point.first + point.intervals) as f64 * interval).min(elapsed).max(from),
                 due: point.due,
                 done: point.done,
+                ok: Some(point.ok),
                 errors: point.failed,
                 p50_ms: at(0.5),
                 p90_ms: at(0.9),
@@ -328,8 +396,12 @@ impl Bench {
             error_share: report.error_share(),
             body_bytes: total.body_bytes,
             connections_opened: total.connections,
+            connections_failed: total.unopened,
+            busiest_connection: Some(report.usage.busiest),
+            addresses: report.usage.addresses.iter().map(Address::of).collect(),
             waited_for_connection: total.waited,
             response: Times::of(&total.response),
+            error_response: (!total.error_response.is_empty()).then(|| Times::of(&total.error_response)),
             service: Times::of(&total.service),
             slip: Times::of(&total.slip),
             load_generator: LoadGenerator {

@@ -1,19 +1,20 @@
 //! A run from begin to end: threads are started, what they counted is collected.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
 use crate::clock;
 use crate::config::{Config, Load};
-use crate::engine::{Engine, Finish, Piece, Shared, asks_each_time};
+use crate::engine::{Engine, Finish, Message, Piece, Shared, asks_each_time};
 use crate::report::{Error, Generator, Report};
-use crate::resolve::{Resolver, resolve};
+use crate::resolve::{Addresses, Resolver, resolve};
 use crate::tally::Tally;
 use crate::timeline::Timeline;
 use crate::tls::Tls;
+use crate::usage::Usage;
 
 /// Time for the threads to get ready before the first request is due.
 const HEAD_START: u64 = 2_000_000;
@@ -58,77 +59,66 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         true => Some(Tls::new(&target.host, &config.trust).map_err(|error| Error::Tls(error.to_string()))?),
         false => None,
     };
-    // Resolved once here in both cases: a name that does not exist is a mistake in the command.
-    let addresses = resolve(&target.host, target.port)
-        .map_err(|error| Error::Resolve { host: target.host.clone(), reason: tidy(&error.to_string()) })?;
+    // Looked up once here in both cases: a name that does not exist is a mistake in the command.
+    let (host, port, given) = (target.host.clone(), target.port, Addresses::from(config.addresses.clone()));
+    let lookup = move || if given.is_empty() { resolve(&host, port) } else { Ok(Arc::clone(&given)) };
+    let addresses =
+        lookup().map_err(|error| Error::Resolve { host: target.host.clone(), reason: tidy(&error.to_string()) })?;
     let resolver = match asks_each_time(config) {
-        true => Some(Resolver::start(&target.host, target.port).map_err(|error| Error::System(error.to_string()))?),
+        true => Some(Resolver::start(lookup).map_err(|error| Error::System(error.to_string()))?),
         false => None,
     };
     raise_file_limit(config.connections);
-    let internal = AtomicBool::new(false);
-    let start = begin(config, clock::now(), SystemTime::now());
-    let shared = Shared {
-        config,
-        bytes,
-        addresses: Some(addresses),
-        resolver,
-        preferred: AtomicUsize::new(0),
-        tls,
-        stop,
-        failed: internal,
-        reached: AtomicBool::new(false),
-        fatal: Mutex::new(None),
-        left: AtomicU64::new(config.requests.map_or(u64::MAX, |requests| config.segment.share(requests))),
-        start,
-        spares: Mutex::default(),
-    };
-    // One that a thread counts in, and one to hand that over for.
-    for _ in 0..2 * config.threads {
-        shared.give_back(Tally::default());
-    }
-    let wait = Duration::from_nanos(start.saturating_sub(clock::now()));
-    let started = config.begin.unwrap_or_else(|| SystemTime::now() + wait) + config.warm_up;
-    observer.started(started);
+    let shared = Shared { addresses: Some(addresses), resolver, tls, ..Shared::new(config, bytes, stop) };
     let mut total = Tally::default();
     let mut timeline = Timeline::new();
-    let (pieces, collected) = channel();
-    let finishes = thread::scope(|scope| {
+    let (messages, collected) = channel();
+    let (start, started, finishes) = thread::scope(|scope| {
         let mut threads = Vec::with_capacity(config.threads);
         for index in 0..config.threads {
-            let (pieces, shared) = (pieces.clone(), &shared);
+            let (messages, shared) = (messages.clone(), &shared);
             let body = move || {
-                let outcome = Engine::new(shared, index, pieces).and_then(Engine::run);
+                let outcome = Engine::new(shared, index, messages).and_then(Engine::run);
                 if let Err(error) = outcome {
                     shared.give_up(Error::System(error.to_string()));
                 }
                 outcome
             };
             let thread = thread::Builder::new().name(format!("engine-{index}"));
-            threads.push(thread.spawn_scoped(scope, body).map_err(|error| {
-                shared.failed.store(true, Ordering::Relaxed);
-                Error::System(error.to_string())
-            })?);
+            match thread.spawn_scoped(scope, body) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    shared.give_up(Error::System(error.to_string()));
+                    break;
+                }
+            }
         }
-        drop(pieces);
+        drop(messages);
+        let ready = collected.iter().take(threads.len()).count();
+        // A thread that failed before it was ready has said why, and the others stop as they start.
+        debug_assert!(ready == config.threads || shared.stopped());
+        let start = begin(config, clock::now(), SystemTime::now());
+        let wait = Duration::from_nanos(start.saturating_sub(clock::now()));
+        let started = config.begin.unwrap_or_else(|| SystemTime::now() + wait) + config.warm_up;
+        observer.started(started);
+        shared.gate.open(start);
         loop {
             match collected.recv_timeout(PATIENCE) {
-                Ok(Piece { index, tally }) => {
+                Ok(Message::Piece(Piece { index, tally, due })) => {
                     total.add(&tally);
-                    timeline.add(index, &tally);
+                    timeline.add(index, &tally, &due);
                     observer.interval(&Interval { index, tally: &tally, total: &total, timeline: &timeline });
                     shared.give_back(tally);
                 }
+                Ok(Message::Ready) => {}
                 Err(RecvTimeoutError::Timeout) => observer.waiting(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         let joined = threads.into_iter().filter_map(|thread| thread.join().ok());
-        Ok::<_, Error>(joined.filter_map(Result::ok).collect::<Vec<Finish>>())
-    })?;
-    if let Some(error) = shared.fatal.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        return Err(error);
-    }
+        (start, started, joined.filter_map(Result::ok).collect::<Vec<Finish>>())
+    });
+    shared.outcome()?;
     let measure_from = start + clock::nanos(config.warm_up);
     let at = finishes.iter().map(|finish| finish.at).max().unwrap_or(start);
     let last_answer = finishes.iter().map(|finish| finish.last_answer).max().unwrap_or(start);
@@ -143,9 +133,23 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     };
     let elapsed = Duration::from_nanos(end.saturating_sub(measure_from));
     let open_loop = !matches!(config.load, Load::Closed);
+    let mut usage = Usage::default();
+    for finish in &finishes {
+        usage.add(&finish.usage);
+    }
     let mut generator = Generator::of(&finishes, measure_from);
     generator.judge(&total, open_loop, elapsed);
-    Ok(Report { started, elapsed, interrupted, open_loop, total, timeline, interval: config.interval, generator })
+    Ok(Report {
+        started,
+        elapsed,
+        interrupted,
+        open_loop,
+        total,
+        timeline,
+        interval: config.interval,
+        usage,
+        generator,
+    })
 }
 
 /// When a run begins, by the monotonic clock. One that was to begin in the past is late from its first request, which

@@ -1,4 +1,4 @@
-//! What was counted: requests by outcome, and three histograms of times.
+//! What was counted: requests by outcome, and histograms of times.
 
 use hdrhistogram::Histogram;
 
@@ -22,6 +22,8 @@ pub struct Counts {
     pub due: u64,
     /// Requests that got a complete answer, whatever its status.
     pub done: u64,
+    /// Those of them whose status counts as success.
+    pub ok: u64,
     /// Requests that failed, by kind, in the order of [`Failure::ALL`].
     pub failed: [u64; Failure::COUNT],
     /// Requests without an outcome when the run ended: under way, or never sent.
@@ -34,14 +36,25 @@ impl Counts {
         self.failed.iter().sum()
     }
 
+    /// Requests that were answered with a status that is no success.
+    pub fn error_answers(&self) -> u64 {
+        self.done - self.ok
+    }
+
+    /// Requests that failed or were answered with a status that is no success.
+    pub fn errors(&self) -> u64 {
+        self.failures() + self.error_answers()
+    }
+
     /// Whether every request that became due has exactly one outcome.
     pub fn balances(&self) -> bool {
-        self.due == self.done + self.failures() + self.unfinished
+        self.due == self.done + self.failures() + self.unfinished && self.ok <= self.done
     }
 
     fn add(&mut self, other: &Counts) {
         self.due += other.due;
         self.done += other.done;
+        self.ok += other.ok;
         self.unfinished += other.unfinished;
         for (mine, theirs) in self.failed.iter_mut().zip(other.failed) {
             *mine += theirs;
@@ -56,7 +69,7 @@ pub struct Tally {
     pub counts: Counts,
     /// Requests that were due in the warm-up, kept apart.
     pub warm_up: Counts,
-    /// Complete answers that came within the measured time, whenever their requests were due.
+    /// Successes that came within the measured time, whenever their requests were due.
     pub completions: u64,
     /// Measured requests that found no free connection when they were due.
     pub waited: u64,
@@ -68,15 +81,20 @@ pub struct Tally {
     pub body_bytes: u64,
     /// Connections opened.
     pub connections: u64,
+    /// Attempts to open a connection up front that failed: no request was on it that could fail.
+    pub unopened: u64,
     /// The time that this was counted in, in nanoseconds, added up over the threads.
     pub watched: u64,
     /// The part of that time in which they were asleep, waiting for something to happen.
     pub asleep: u64,
-    /// From when a request was due until its answer was complete. Holds the answered requests, and at least the age of
-    /// those that timed out or were unfinished.
+    /// From when a request was due until its answer was complete. Holds the successes, and at least the age of those that
+    /// timed out or were unfinished.
     pub response: Histogram<u64>,
     /// From when a request was written until its answer was complete; the same requests, where they were written.
     pub service: Histogram<u64>,
+    /// The same as `response` for the answers whose status is no success: an error is often quick, and would make a server
+    /// that sheds its load look fast.
+    pub error_response: Histogram<u64>,
     /// How late the generator itself was: from when a request was due and had a connection until it was acted on.
     pub slip: Histogram<u64>,
 }
@@ -92,10 +110,12 @@ impl Default for Tally {
             statuses: Box::new([0; 1000]),
             body_bytes: 0,
             connections: 0,
+            unopened: 0,
             watched: 0,
             asleep: 0,
             response: histogram(),
             service: histogram(),
+            error_response: histogram(),
             slip: histogram(),
         }
     }
@@ -111,14 +131,18 @@ impl Tally {
         self.unsent += other.unsent;
         self.body_bytes += other.body_bytes;
         self.connections += other.connections;
+        self.unopened += other.unopened;
         self.watched += other.watched;
         self.asleep += other.asleep;
         for (mine, theirs) in self.statuses.iter_mut().zip(other.statuses.iter()) {
             *mine += theirs;
         }
-        for (mine, theirs) in
-            [(&mut self.response, &other.response), (&mut self.service, &other.service), (&mut self.slip, &other.slip)]
-        {
+        for (mine, theirs) in [
+            (&mut self.response, &other.response),
+            (&mut self.service, &other.service),
+            (&mut self.error_response, &other.error_response),
+            (&mut self.slip, &other.slip),
+        ] {
             mine.add(theirs).expect("all histograms have the same bounds");
         }
     }
@@ -135,18 +159,20 @@ impl Tally {
             statuses,
             body_bytes,
             connections,
+            unopened,
             watched,
             asleep,
             response,
             service,
+            error_response,
             slip,
         } = self;
         (*counts, *warm_up) = Default::default();
         statuses.fill(0);
-        for number in [completions, waited, unsent, body_bytes, connections, watched, asleep] {
+        for number in [completions, waited, unsent, body_bytes, connections, unopened, watched, asleep] {
             *number = 0;
         }
-        for times in [response, service, slip] {
+        for times in [response, service, error_response, slip] {
             times.reset();
         }
     }
@@ -165,11 +191,6 @@ impl Tally {
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         self.statuses.iter().enumerate().filter(|(_, count)| **count > 0).map(|(code, count)| (code as u16, *count))
     }
-
-    /// Answers with a status of 400 or more.
-    pub fn error_statuses(&self) -> u64 {
-        self.statuses[400..].iter().sum()
-    }
 }
 
 #[cfg(test)]
@@ -179,12 +200,12 @@ mod tests {
     #[test]
     fn a_cleared_tally_is_as_new() {
         let mut tally = Tally::default();
-        tally.counts = Counts { due: 3, done: 1, failed: [1; Failure::COUNT], unfinished: 1 };
+        tally.counts = Counts { due: 3, done: 1, ok: 1, failed: [1; Failure::COUNT], unfinished: 1 };
         tally.warm_up = tally.counts;
         (tally.completions, tally.waited, tally.unsent, tally.body_bytes) = (1, 2, 3, 4);
-        (tally.connections, tally.watched, tally.asleep) = (5, 6, 7);
+        (tally.connections, tally.watched, tally.asleep, tally.unopened) = (5, 6, 7, 8);
         tally.statuses[200] = 1;
-        for times in [&mut tally.response, &mut tally.service, &mut tally.slip] {
+        for times in [&mut tally.response, &mut tally.service, &mut tally.error_response, &mut tally.slip] {
             times.record(1_000).expect("it is within the bounds");
         }
         tally.clear();

@@ -9,15 +9,15 @@ use crate::timeline::quantile;
 /// What a threshold looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Metric {
-    /// A quantile of the response time, in seconds; 1 is the maximum.
+    /// A quantile of the response time of successes, in seconds; 1 is the maximum.
     Quantile(f64),
-    /// The mean response time, in seconds.
+    /// Their mean response time, in seconds.
     Mean,
     /// The share of errors, from 0 to 1.
     ErrorShare,
     /// The number of errors.
     ErrorCount,
-    /// Answers per second.
+    /// Successes per second.
     Rate,
 }
 
@@ -30,6 +30,10 @@ pub struct Threshold {
     or_equal: bool,
     limit: f64,
 }
+
+/// The share of errors, in percent, beyond which a run has failed where nothing else is said of errors: a server that
+/// sheds its load must not pass as one that is fast.
+const TOLERATED_ERRORS: f64 = 1.0;
 
 /// What is wrong with a threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +101,17 @@ pub struct Verdict {
 }
 
 impl Threshold {
+    /// The threshold on errors that holds where none is given.
+    pub fn on_errors() -> Self {
+        let text = format!("errors > {TOLERATED_ERRORS}%");
+        Threshold { text, metric: Metric::ErrorShare, above: true, or_equal: false, limit: TOLERATED_ERRORS / 100.0 }
+    }
+
+    /// Whether it is about errors.
+    pub fn is_on_errors(&self) -> bool {
+        matches!(self.metric, Metric::ErrorShare | Metric::ErrorCount)
+    }
+
     /// Compares a run with the threshold.
     pub fn judge(&self, report: &Report) -> Verdict {
         let response = &report.total.response;

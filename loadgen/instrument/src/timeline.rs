@@ -14,11 +14,13 @@ pub struct Point {
     pub first: u64,
     /// How many intervals it covers.
     pub intervals: u64,
-    /// Requests that became due.
+    /// Requests that became due, by the schedule where there is one, whenever they were sent.
     pub due: u64,
-    /// Requests that were answered.
+    /// Requests that were answered, whatever the status.
     pub done: u64,
-    /// Requests that failed or were answered with a status of 400 or more.
+    /// Those whose status counts as success.
+    pub ok: u64,
+    /// Requests that failed or were answered with a status that is no success.
     pub failed: u64,
     /// Response times, as pairs of value and count in order: a histogram of the few values that one interval has.
     response: Vec<(u64, u32)>,
@@ -27,6 +29,10 @@ pub struct Point {
 }
 
 impl Point {
+    fn empty(first: u64, intervals: u64) -> Self {
+        Point { first, intervals, due: 0, done: 0, ok: 0, failed: 0, response: Vec::new(), slip_max: 0 }
+    }
+
     fn of(first: u64, intervals: u64, tally: &Tally) -> Self {
         let mut response: Vec<(u64, u32)> = Vec::new();
         for step in tally.response.iter_recorded() {
@@ -35,13 +41,12 @@ impl Point {
             push(&mut response, value, count);
         }
         Point {
-            first,
-            intervals,
-            due: tally.counts.due,
             done: tally.counts.done,
-            failed: tally.counts.failures() + tally.error_statuses(),
+            ok: tally.counts.ok,
+            failed: tally.counts.errors(),
             response,
             slip_max: tally.slip.max(),
+            ..Point::empty(first, intervals)
         }
     }
 
@@ -51,8 +56,12 @@ impl Point {
         self.intervals = last - self.first;
         self.due += other.due;
         self.done += other.done;
+        self.ok += other.ok;
         self.failed += other.failed;
         self.slip_max = self.slip_max.max(other.slip_max);
+        if other.response.is_empty() {
+            return;
+        }
         let mut all = std::mem::take(&mut self.response);
         all.extend_from_slice(&other.response);
         all.sort_unstable();
@@ -101,9 +110,13 @@ impl Timeline {
         Timeline { points: Vec::new(), width: 1 }
     }
 
-    /// Adds what one thread counted in an interval.
-    pub fn add(&mut self, interval: u64, tally: &Tally) {
+    /// Adds what one thread counted in an interval. `due` says in which intervals the requests were due that it counted:
+    /// those of a thread that was late were due before.
+    pub fn add(&mut self, interval: u64, tally: &Tally, due: &[(u64, u64)]) {
         self.insert(Point::of(interval / self.width * self.width, self.width, tally));
+        for &(interval, due) in due {
+            self.insert(Point { due, ..Point::empty(interval / self.width * self.width, self.width) });
+        }
         while self.points.len() > MOST {
             self.width *= 2;
             for mut point in std::mem::take(&mut self.points) {
@@ -140,7 +153,6 @@ mod tests {
         let mut tally = Tally::default();
         for value in values {
             tally.response.record(*value).unwrap();
-            tally.counts.due += 1;
             tally.counts.done += 1;
         }
         tally
@@ -149,10 +161,10 @@ mod tests {
     #[test]
     fn what_several_threads_counted_in_an_interval_is_one_point() {
         let mut timeline = Timeline::new();
-        timeline.add(1, &tally(&[300]));
-        timeline.add(0, &tally(&[100, 200]));
-        timeline.add(0, &tally(&[150]));
-        assert_eq!(timeline.points().len(), 2);
+        timeline.add(1, &tally(&[300]), &[(0, 2), (1, 3)]);
+        timeline.add(0, &tally(&[100, 200]), &[(0, 4)]);
+        timeline.add(0, &tally(&[150]), &[]);
+        assert_eq!(timeline.points().iter().map(|point| point.due).collect::<Vec<_>>(), [6, 3]);
         assert_eq!(timeline.points()[0].done, 3);
         assert_eq!(timeline.points()[0].quantile(0.5), Some(coarse(150)));
         assert_eq!(timeline.points()[0].quantile(1.0), Some(coarse(200)));
@@ -162,10 +174,11 @@ mod tests {
     fn a_long_run_keeps_few_points_and_loses_no_request() {
         let mut timeline = Timeline::new();
         for interval in 0..10_000 {
-            timeline.add(interval, &tally(&[1000 + interval]));
+            timeline.add(interval, &tally(&[1000 + interval]), &[(interval / 2, 1)]);
         }
         assert!(timeline.points().len() <= MOST);
         assert_eq!(timeline.points().iter().map(|point| point.done).sum::<u64>(), 10_000);
+        assert_eq!(timeline.points().iter().map(|point| point.due).sum::<u64>(), 10_000);
         assert!(timeline.points().windows(2).all(|pair| pair[0].first + pair[0].intervals == pair[1].first));
     }
 }

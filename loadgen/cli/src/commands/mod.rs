@@ -19,7 +19,7 @@ Exit codes:
   0    done
   1    it could not be done; one line on stderr says why
   2    wrong usage or a bad setting
-  3    measured, and a threshold was missed or a comparison is worse
+  3    measured, and a threshold was missed (bench: by default more than 1 % errors) or a comparison is worse
   4    measured, but the generator itself was the limit
   127  ping: no answer at all
   130  ended by ^C, after writing what there was";

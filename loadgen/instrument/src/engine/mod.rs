@@ -2,15 +2,17 @@
 
 mod awake;
 mod connection;
+mod due;
+mod gate;
 mod opening;
 mod outcome;
+mod shared;
 mod source;
 mod transport;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::fd::OwnedFd;
@@ -18,17 +20,18 @@ use rustix::io::Errno;
 use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec};
 
 use crate::clock;
-use crate::config::{Config, Load, Resolve};
+use crate::config::{Config, Load, Opening, Resolve};
 use crate::failure::Failure;
-use crate::report::Error;
-use crate::resolve::{Addresses, Mailbox, Resolver};
+use crate::resolve::Mailbox;
 use crate::response::Heads;
 use crate::schedule::{Schedule, Stage};
 use crate::tally::Tally;
-use crate::tls::Tls;
+use crate::usage::Usage;
 
 pub use awake::{Awake, Pause};
 use connection::{Connection, Phase};
+use due::DueCounts;
+pub use shared::{Finish, Message, Piece, Shared};
 use source::{DueTimes, Source};
 
 /// The loop looks at time-outs, intervals and the request to stop at least this often.
@@ -39,92 +42,19 @@ const TIMER: u64 = u64::MAX;
 const BELL: u64 = u64::MAX - 1;
 const LEAVING: u64 = u64::MAX - 2;
 
-/// What the threads of a run have in common.
-pub struct Shared<'a> {
-    /// What was asked.
-    pub config: &'a Config,
-    /// A request as it goes over the wire.
-    pub bytes: Vec<u8>,
-    /// The addresses, when they are resolved before the run.
-    pub addresses: Option<Addresses>,
-    /// Asks for the addresses, when they are resolved for each connection.
-    pub resolver: Option<Resolver>,
-    /// Which of the addresses answered.
-    pub preferred: AtomicUsize,
-    /// TLS, for https.
-    pub tls: Option<Tls>,
-    /// Set from outside to end the run.
-    pub stop: &'a AtomicBool,
-    /// Set from inside when the run cannot go on.
-    pub failed: AtomicBool,
-    /// Whether any connection was ever made.
-    pub reached: AtomicBool,
-    /// Why the run cannot go on.
-    pub fatal: Mutex<Option<Error>>,
-    /// Measured requests left to a closed loop that was given their number.
-    pub left: AtomicU64,
-    /// When the run starts.
-    pub start: u64,
-    /// Empty tallies, for the threads that hand theirs over.
-    pub spares: Mutex<Vec<Tally>>,
-}
-
-impl Shared<'_> {
-    /// Ends the run for good; the first reason is the one that is told.
-    pub fn give_up(&self, error: Error) {
-        self.fatal.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.failed.store(true, Ordering::Relaxed);
-    }
-
-    /// Empties a tally and keeps it for the next interval of any thread. To make one is the work of a third of a
-    /// millisecond, which would delay requests that are due.
-    pub fn give_back(&self, mut tally: Tally) {
-        tally.clear();
-        self.spares.lock().unwrap_or_else(PoisonError::into_inner).push(tally);
-    }
-
-    fn spare(&self) -> Tally {
-        let kept = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        kept.unwrap_or_default()
-    }
-
-    fn stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
-    }
-}
-
-/// What one thread counted since the last piece.
-pub struct Piece {
-    /// Number of the interval.
-    pub index: u64,
-    /// What was counted.
-    pub tally: Tally,
-}
-
-/// What a thread knows at its end, beside what it counted.
-#[derive(Debug, Clone)]
-pub struct Finish {
-    /// When the thread stopped.
-    pub at: u64,
-    /// Whether it did all that was asked, rather than being stopped.
-    pub complete: bool,
-    /// When the last answer came.
-    pub last_answer: u64,
-    /// Processor time of the thread.
-    pub cpu: u64,
-    /// How its time was spent.
-    pub awake: Awake,
-}
-
 /// One thread of the generator.
 pub struct Engine<'a> {
     shared: &'a Shared<'a>,
-    pieces: Sender<Piece>,
+    /// Which of the threads it is.
+    thread: usize,
+    messages: Sender<Message>,
     epoll: OwnedFd,
     timer: OwnedFd,
     mailbox: Option<Arc<Mailbox>>,
     connections: Vec<Connection>,
-    idle: Vec<u32>,
+    /// Connections that are free, the one that has been free for longest first: they are used in turn, as behind a
+    /// balancer of connections only that brings each upstream its share.
+    idle: VecDeque<u32>,
     vacant: Vec<u32>,
     /// Places that may connect again from the given time.
     resting: Vec<(u64, u32)>,
@@ -133,12 +63,19 @@ pub struct Engine<'a> {
     leaving: Vec<(u64, OwnedFd)>,
     source: Source<'a>,
     open_loop: bool,
+    /// Which statuses count as success.
+    ok: Box<[bool; 1000]>,
+    /// Age from which a connection takes no further request, in nanoseconds.
+    max_age: u64,
     tally: Tally,
+    due: DueCounts,
+    usage: Usage,
     in_flight: usize,
+    start: u64,
     measure_from: u64,
     end: u64,
-    interval: u64,
-    piece: u64,
+    /// Number of the interval that is counted in, and when it ends.
+    piece: (u64, u64),
     last_answer: u64,
     awake: Awake,
     /// When counts were handed over last, and how long the thread had slept by then.
@@ -149,29 +86,10 @@ pub struct Engine<'a> {
 }
 
 impl<'a> Engine<'a> {
-    /// Prepares one of the run's threads.
-    pub fn new(shared: &'a Shared<'a>, thread: usize, pieces: Sender<Piece>) -> Result<Self, Errno> {
+    /// Prepares one of the run's threads. Nothing is due until the run starts.
+    pub fn new(shared: &'a Shared<'a>, thread: usize, messages: Sender<Message>) -> Result<Self, Errno> {
         let config = shared.config;
         let share = |total: usize| total / config.threads + usize::from(thread < total % config.threads);
-        let measure_from = shared.start + clock::nanos(config.warm_up);
-        let end = match config.seconds() {
-            Some(seconds) => measure_from + (seconds * 1e9).round() as u64,
-            None => u64::MAX / 2,
-        };
-        let source = match &config.load {
-            Load::Closed => {
-                Source::Closed { end, measure_from, left: config.requests.is_some().then_some(&shared.left) }
-            }
-            Load::Open { stages, arrivals, seed } => {
-                let segment = config.segment.part(thread as u64, config.threads as u64).unwrap_or_default();
-                let warm_up = Stage::constant(stages[0].from, config.warm_up.as_secs_f64());
-                // Arrivals of its own, so that what is measured is the same plan after a warm-up of any length.
-                let warm_up = Schedule::segment(&[warm_up], *arrivals, !seed, segment);
-                let measured =
-                    Schedule::segment(stages, *arrivals, *seed, segment).limited(config.requests.unwrap_or(u64::MAX));
-                Source::Open { due: DueTimes::new((shared.start, warm_up), (measure_from, measured)), end }
-            }
-        };
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let timer =
             rustix::time::timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
@@ -187,41 +105,84 @@ impl<'a> Engine<'a> {
         let places = share(config.connections);
         Ok(Engine {
             shared,
-            pieces,
+            thread,
+            messages,
             epoll,
             timer,
             mailbox,
             connections: (0..places).map(|_| Connection::new()).collect(),
-            idle: Vec::with_capacity(places),
+            idle: VecDeque::with_capacity(places),
             vacant: (0..places as u32).rev().collect(),
             resting: Vec::new(),
             leaving: Vec::new(),
-            source,
+            source: Source::Closed { end: 0, measure_from: 0, left: None },
             open_loop: !matches!(config.load, Load::Closed),
+            ok: config.ok.table(),
+            max_age: config.max_age.map_or(u64::MAX, clock::nanos),
             tally: shared.spare(),
+            due: DueCounts::new(0, 1),
+            usage: Usage::default(),
             in_flight: 0,
-            measure_from,
-            end,
-            interval: clock::nanos(config.interval),
-            piece: 0,
-            last_answer: shared.start,
-            awake: Awake::new(shared.start),
-            handed_over: (shared.start, 0),
+            start: 0,
+            measure_from: 0,
+            end: 0,
+            piece: (0, u64::MAX),
+            last_answer: 0,
+            awake: Awake::new(0),
+            handed_over: (0, 0),
             armed: 0,
             heads: Heads::new(config.request.is_head()),
             buffer: vec![0; 64 * 1024].into_boxed_slice(),
         })
     }
 
+    /// Sets all that depends on when the run starts.
+    fn start_at(&mut self, start: u64) {
+        let (shared, config) = (self.shared, self.shared.config);
+        let measure_from = start + clock::nanos(config.warm_up);
+        let end = match config.seconds() {
+            Some(seconds) => measure_from + (seconds * 1e9).round() as u64,
+            None => u64::MAX / 2,
+        };
+        self.source = match &config.load {
+            Load::Closed => {
+                Source::Closed { end, measure_from, left: config.requests.is_some().then_some(&shared.left) }
+            }
+            Load::Open { stages, arrivals, seed } => {
+                let segment = config.segment.part(self.thread as u64, config.threads as u64).unwrap_or_default();
+                let warm_up = Stage::constant(stages[0].from, config.warm_up.as_secs_f64());
+                // Arrivals of its own, so that what is measured is the same plan after a warm-up of any length.
+                let warm_up = Schedule::segment(&[warm_up], *arrivals, !seed, segment);
+                let measured =
+                    Schedule::segment(stages, *arrivals, *seed, segment).limited(config.requests.unwrap_or(u64::MAX));
+                Source::Open { due: DueTimes::new((start, warm_up), (measure_from, measured)), end }
+            }
+        };
+        let interval = clock::nanos(config.interval);
+        (self.start, self.measure_from, self.end) = (start, measure_from, end);
+        self.due = DueCounts::new(measure_from, interval);
+        self.piece = (0, measure_from + interval);
+        self.last_answer = start;
+        self.awake = Awake::new(start);
+        self.handed_over = (start, 0);
+    }
+
     /// Runs until the end, or until asked to stop.
     pub fn run(mut self) -> Result<Finish, Errno> {
         // The kernel may put off a sleeper's timer by this much to save wake-ups; the usual 50 µs would be slip.
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+        if self.shared.config.opening == Opening::UpFront {
+            self.open_up_front()?;
+        }
+        // Whoever collects is there for as long as the threads are.
+        let _ = self.messages.send(Message::Ready);
+        let start = self.shared.gate.pass();
+        self.start_at(start);
         self.wait_for_start();
         let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
         let last_moment = self.end.saturating_add(clock::nanos(self.shared.config.drain));
-        let tick = TICK.min(clock::nanos(self.shared.config.timeout) / 50).max(1_000_000);
-        let mut next_tick = self.shared.start + tick;
+        let tick = self.tick_length();
+        let mut next_tick = self.start + tick;
         loop {
             self.dispatch();
             let entered = clock::now();
@@ -232,21 +193,19 @@ impl<'a> Engine<'a> {
             let waiting = !self.idle.is_empty() || !self.vacant.is_empty();
             let next_due = self.source.next_due();
             let backlog = !waiting && next_due.is_some_and(|due| due <= entered);
-            // The last wait ends with the run, so that nothing ages beyond its end.
-            let longest = tick.min(last_moment - entered);
+            // The last wait ends with the run, so that nothing ages beyond its end, and each interval with itself.
+            let longest = tick.min(last_moment - entered).min(self.piece.1.saturating_sub(entered));
             let mut expected = entered + longest;
             if let Some(due) = next_due.filter(|_| waiting) {
                 self.arm(due)?;
                 expected = expected.min(due.max(entered));
             }
-            events.clear();
-            let timeout = Timespec { tv_sec: 0, tv_nsec: longest as i64 };
-            match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(error) => return Err(error),
-            }
+            self.wait(&mut events, longest)?;
             let woke = clock::now();
             self.awake.woke(entered, woke, expected, backlog);
+            if woke >= self.piece.1 {
+                self.next_piece(woke);
+            }
             for event in &events {
                 self.event(event.data.u64(), event.flags, woke);
             }
@@ -257,12 +216,45 @@ impl<'a> Engine<'a> {
         }
     }
 
+    /// How often time-outs are looked at.
+    fn tick_length(&self) -> u64 {
+        TICK.min(clock::nanos(self.shared.config.timeout) / 50).max(1_000_000)
+    }
+
+    /// Waits until something happens, for so many nanoseconds at most.
+    fn wait(&self, events: &mut Vec<epoll::Event>, longest: u64) -> Result<(), Errno> {
+        events.clear();
+        let timeout = Timespec { tv_sec: 0, tv_nsec: longest as i64 };
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(events), Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens all connections, before the run starts.
+    fn open_up_front(&mut self) -> Result<(), Errno> {
+        let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
+        let tick = self.tick_length();
+        self.open_vacant(clock::now());
+        while self.connections.iter().any(Connection::busy) && !self.shared.stopped() {
+            self.wait(&mut events, tick)?;
+            let woke = clock::now();
+            for event in &events {
+                self.event(event.data.u64(), event.flags, woke);
+            }
+            self.time_out(woke);
+        }
+        Ok(())
+    }
+
+    /// Sleeps until the run starts, and looks from time to time whether it is still to start.
     fn wait_for_start(&self) {
-        let until = Timespec {
-            tv_sec: (self.shared.start / 1_000_000_000) as i64,
-            tv_nsec: (self.shared.start % 1_000_000_000) as i64,
-        };
-        while rustix::thread::clock_nanosleep_absolute(rustix::thread::ClockId::Monotonic, &until).is_err() {}
+        while clock::now() < self.start && !self.shared.stopped() {
+            let until = self.start.min(clock::now() + 10 * TICK);
+            let at = Timespec { tv_sec: (until / 1_000_000_000) as i64, tv_nsec: (until % 1_000_000_000) as i64 };
+            // A signal ends the sleep early, and the loop goes on with it.
+            let _ = rustix::thread::clock_nanosleep_absolute(rustix::thread::ClockId::Monotonic, &at);
+        }
     }
 
     /// Sets the timer to a due time, unless it is set to it already.
@@ -285,11 +277,22 @@ impl<'a> Engine<'a> {
         while !self.idle.is_empty() || !self.vacant.is_empty() {
             let now = clock::now();
             let Some(due) = self.source.take(now) else { return };
-            let Some(place) = self.idle.pop().or_else(|| self.vacant.pop()) else {
-                return;
-            };
+            let Some(place) = self.free_place(now) else { return };
             self.begin(place as usize, due, now);
         }
+    }
+
+    /// The connection that has been free for longest, or else a place for a new one.
+    #[inline]
+    fn free_place(&mut self, now: u64) -> Option<u32> {
+        while let Some(place) = self.idle.pop_front() {
+            if !self.connections[place as usize].aged(now, self.max_age) {
+                return Some(place);
+            }
+            self.connections[place as usize].vacate();
+            self.vacant.push(place);
+        }
+        self.vacant.pop()
     }
 
     /// Begins a request on a place that is idle or vacant.
@@ -301,6 +304,7 @@ impl<'a> Engine<'a> {
             self.tally.warm_up.due += 1;
         } else {
             self.tally.counts.due += 1;
+            self.due.count(due);
             if self.open_loop {
                 // What passed since the request was due and had a connection is the generator's own doing.
                 let ready = connection.free_since.clamp(due, now);
@@ -308,6 +312,7 @@ impl<'a> Engine<'a> {
                 self.tally.waited += u64::from(connection.free_since > due);
             }
         }
+        connection.loaded = true;
         connection.due = due;
         connection.begun = now;
         if connection.phase == Phase::Idle {

@@ -14,7 +14,15 @@ use crate::failure::Failure;
 use crate::report::Error;
 
 impl Engine<'_> {
-    /// Opens a connection for the request of a vacant place, asking for its address first where that was asked for.
+    /// Opens a connection for every vacant place, ahead of any request.
+    pub(super) fn open_vacant(&mut self, now: u64) {
+        while let Some(place) = self.vacant.pop() {
+            self.connections[place as usize].begun = now;
+            self.open(place as usize);
+        }
+    }
+
+    /// Opens a connection for a vacant place, asking for its address first where that was asked for.
     pub(super) fn open(&mut self, place: usize) {
         let connection = &mut self.connections[place];
         connection.written = 0;
@@ -26,6 +34,7 @@ impl Engine<'_> {
             }
             _ => {
                 connection.addresses = self.shared.addresses.clone();
+                connection.first = self.shared.preferred.load(Ordering::Relaxed);
                 self.connect(place);
             }
         }
@@ -46,9 +55,7 @@ impl Engine<'_> {
 
     pub(super) fn try_connect(&mut self, place: usize) -> Result<(), Errno> {
         let connection = &mut self.connections[place];
-        let addresses = connection.addresses.as_ref().ok_or(Errno::DESTADDRREQ)?;
-        let preferred = if self.shared.resolver.is_some() { 0 } else { self.shared.preferred.load(Ordering::Relaxed) };
-        let address = addresses[(preferred + connection.attempt) % addresses.len()];
+        let address = connection.target().ok_or(Errno::DESTADDRREQ)?;
         let tls = match &self.shared.tls {
             Some(tls) => Some(tls.connect().map_err(|_| Errno::PROTO)?),
             None => None,
@@ -80,15 +87,13 @@ impl Engine<'_> {
         false
     }
 
-    /// A connection failed. When none was ever made, there is nothing to measure and the run ends.
+    /// A connection could not be made.
     pub(super) fn unreachable(&self, kind: Failure, error: Option<Errno>) {
-        if !self.shared.reached.load(Ordering::Relaxed) {
-            self.shared.give_up(Error::Unreachable {
-                target: self.shared.config.target.to_string(),
-                kind,
-                reason: error.map_or_else(|| kind.describe().to_owned(), |error| error.to_string()),
-            });
-        }
+        self.shared.unreachable(clock::now(), || Error::Unreachable {
+            target: self.shared.config.target.to_string(),
+            kind,
+            reason: error.map_or_else(|| kind.describe().to_owned(), |error| error.to_string()),
+        });
     }
 
     pub(super) fn connect_event(&mut self, place: usize, flags: EventFlags) {
@@ -96,14 +101,11 @@ impl Engine<'_> {
         let Some(transport) = &connection.transport else { return };
         match transport.connected() {
             Ok(()) if flags.contains(EventFlags::OUT) => {
-                self.shared.reached.store(true, Ordering::Relaxed);
-                if connection.attempt > 0 && self.shared.resolver.is_none() {
-                    let count = connection.addresses.as_ref().map_or(1, |addresses| addresses.len());
-                    let preferred = self.shared.preferred.load(Ordering::Relaxed);
-                    self.shared.preferred.store((preferred + connection.attempt) % count, Ordering::Relaxed);
+                if let Some(address) = connection.target() {
+                    connection.address = self.usage.place(address);
+                    self.usage.addresses[connection.address].connections += 1;
                 }
-                connection.attempt = 0;
-                connection.misses = 0;
+                connection.opened = clock::now();
                 self.tally.connections += 1;
                 connection.phase = Phase::Handshaking;
                 self.handshake(place);
@@ -122,12 +124,38 @@ impl Engine<'_> {
             return;
         };
         match transport.handshake() {
-            Ok(true) => {
-                let now = clock::now();
-                self.write(place, now);
-            }
+            Ok(true) => self.ready(place),
             Ok(false) => {}
-            Err(kind) => self.fail(place, kind),
+            Err(kind) => {
+                self.unreachable(kind, None);
+                self.prefer(place, 1);
+                self.fail(place, kind);
+            }
+        }
+    }
+
+    /// A connection can carry requests.
+    fn ready(&mut self, place: usize) {
+        self.shared.reached.store(true, Ordering::Relaxed);
+        self.prefer(place, 0);
+        let now = clock::now();
+        let connection = &mut self.connections[place];
+        connection.misses = 0;
+        if connection.loaded {
+            self.write(place, now);
+        } else {
+            connection.phase = Phase::Idle;
+            connection.free_since = self.awake.could_see();
+            self.idle.push_back(place as u32);
+        }
+    }
+
+    /// Begins with this place's address for the next connections, or with one `after` it where this one was no good.
+    fn prefer(&self, place: usize, after: usize) {
+        let connection = &self.connections[place];
+        if let (None, Some(addresses)) = (&self.shared.resolver, &connection.addresses) {
+            let preferred = (connection.first + connection.attempt + after) % addresses.len();
+            self.shared.preferred.store(preferred, Ordering::Relaxed);
         }
     }
 
@@ -143,6 +171,7 @@ impl Engine<'_> {
             match addresses {
                 Some(addresses) => {
                     connection.addresses = Some(addresses);
+                    connection.first = 0;
                     self.connect(place);
                 }
                 None => {

@@ -1,11 +1,10 @@
 //! What becomes of requests: answered, failed, or unfinished at the end.
 
-use std::sync::atomic::Ordering;
-
 use crate::clock;
+use crate::config::Opening;
 use crate::engine::connection::Phase;
 use crate::engine::transport::Received;
-use crate::engine::{Engine, Finish, Piece};
+use crate::engine::{Engine, Finish, Message, Piece};
 use crate::failure::Failure;
 use crate::response::Answer;
 use crate::tally::Counts;
@@ -73,21 +72,36 @@ impl Engine<'_> {
         self.last_answer = now;
         let connection = &mut self.connections[place];
         let tally = &mut self.tally;
+        let status = usize::from(answer.status).min(999);
+        let ok = self.ok[status];
         if connection.due >= self.measure_from {
             tally.counts.done += 1;
-            tally.response.saturating_record(now - connection.due);
-            tally.service.saturating_record(now - connection.written);
+            tally.counts.ok += u64::from(ok);
+            if ok {
+                tally.response.saturating_record(now - connection.due);
+                tally.service.saturating_record(now - connection.written);
+            } else {
+                tally.error_response.saturating_record(now - connection.due);
+            }
             tally.body_bytes += answer.body;
-            tally.statuses[usize::from(answer.status).min(999)] += 1;
+            tally.statuses[status] += 1;
+            connection.carried += 1;
+            self.usage.busiest = self.usage.busiest.max(connection.carried);
+            if let Some(address) = self.usage.addresses.get_mut(connection.address) {
+                address.answers += 1;
+            }
         } else {
             tally.warm_up.done += 1;
+            tally.warm_up.ok += u64::from(ok);
         }
-        if now >= self.measure_from && now < self.end {
+        if ok && now >= self.measure_from && now < self.end {
             tally.completions += 1;
         }
+        connection.loaded = false;
         // An answer that comes before its request was written whole leaves the connection in the middle of one.
         let whole = connection.phase == Phase::Reading;
-        let reusable = answer.reusable && whole && !ends && self.shared.config.request.keep_alive;
+        let wanted = self.shared.config.request.keep_alive && !connection.aged(now, self.max_age);
+        let reusable = answer.reusable && whole && !ends && wanted;
         if reusable {
             connection.phase = Phase::Idle;
             connection.reused = true;
@@ -96,13 +110,20 @@ impl Engine<'_> {
         }
         self.connections[place].free_since = self.awake.could_see();
         // The next request is written after all answers of this wake-up are read, see `dispatch`.
-        let free = if reusable { &mut self.idle } else { &mut self.vacant };
-        free.push(place as u32);
+        if reusable {
+            self.idle.push_back(place as u32);
+        } else {
+            self.vacant.push(place as u32);
+        }
     }
 
     /// The request of a place has failed, and its connection is given up.
     pub(super) fn fail(&mut self, place: usize, kind: Failure) {
         let now = clock::now();
+        if !self.connections[place].loaded {
+            self.tally.unopened += 1;
+            return self.rest(place, now);
+        }
         self.in_flight -= 1;
         let connection = &mut self.connections[place];
         let measured = connection.due >= self.measure_from;
@@ -115,23 +136,23 @@ impl Engine<'_> {
             }
         }
         let unconnected = matches!(connection.phase, Phase::Resolving | Phase::Connecting | Phase::Handshaking);
-        let was_handshake = connection.phase == Phase::Handshaking;
-        connection.vacate();
-        connection.free_since = self.awake.could_see();
-        if was_handshake && kind == Failure::Tls && self.last_answer == self.shared.start {
-            // Whoever fails the first handshake fails all: a certificate that is not trusted, or no TLS at all.
-            self.shared.reached.store(false, Ordering::Relaxed);
-            self.unreachable(kind, None);
-        }
         if unconnected && !self.open_loop {
             // A closed loop would try again at once, as fast as the processor can.
-            let connection = &mut self.connections[place];
-            let rest = FIRST_REST.saturating_mul(1 << connection.misses.min(10)).min(LONGEST_REST);
-            connection.misses += 1;
-            self.resting.push((now + rest, place as u32));
-        } else {
-            self.vacant.push(place as u32);
+            return self.rest(place, now);
         }
+        connection.vacate();
+        connection.free_since = self.awake.could_see();
+        self.vacant.push(place as u32);
+    }
+
+    /// Leaves a place alone for a while after it could not be connected, longer each time.
+    fn rest(&mut self, place: usize, now: u64) {
+        let connection = &mut self.connections[place];
+        connection.vacate();
+        connection.free_since = self.awake.could_see();
+        let rest = FIRST_REST.saturating_mul(1 << connection.misses.min(10)).min(LONGEST_REST);
+        connection.misses += 1;
+        self.resting.push((now + rest, place as u32));
     }
 
     /// A free connection was closed by the server, or sent something unasked.
@@ -147,21 +168,37 @@ impl Engine<'_> {
         self.vacant.push(place as u32);
     }
 
-    /// What is looked at from time to time: intervals, time-outs, rests, sockets that linger.
-    pub(super) fn tick(&mut self, now: u64) {
-        if now >= self.measure_from {
-            let piece = (now - self.measure_from) / self.interval;
-            if piece > self.piece && now < self.end {
-                self.hand_over(now);
-                self.piece = piece;
-            }
+    /// Goes on to the interval that a time is in. The last one lasts until the thread ends.
+    pub(super) fn next_piece(&mut self, now: u64) {
+        if now >= self.end {
+            self.piece.1 = u64::MAX;
+            return;
         }
+        self.hand_over(now);
+        let interval = clock::nanos(self.shared.config.interval);
+        let piece = (now - self.measure_from) / interval;
+        self.piece = (piece, self.measure_from + (piece + 1) * interval);
+    }
+
+    /// Fails what takes too long.
+    pub(super) fn time_out(&mut self, now: u64) {
         let timeout = clock::nanos(self.shared.config.timeout);
         for place in 0..self.connections.len() {
             let connection = &self.connections[place];
             if connection.busy() && now.saturating_sub(connection.begun) >= timeout {
                 self.fail(place, Failure::Timeout);
             }
+        }
+    }
+
+    /// What is looked at from time to time: time-outs, ages, rests, sockets that linger.
+    pub(super) fn tick(&mut self, now: u64) {
+        self.time_out(now);
+        if self.max_age < u64::MAX {
+            self.retire(now);
+        }
+        if self.shared.config.opening == Opening::UpFront {
+            self.open_vacant(now);
         }
         if !self.resting.is_empty() {
             let vacant = &mut self.vacant;
@@ -178,6 +215,19 @@ impl Engine<'_> {
         }
     }
 
+    /// Closes free connections that are too old.
+    fn retire(&mut self, now: u64) {
+        let (connections, vacant, max_age) = (&mut self.connections, &mut self.vacant, self.max_age);
+        self.idle.retain(|&place| {
+            let aged = connections[place as usize].aged(now, max_age);
+            if aged {
+                connections[place as usize].vacate();
+                vacant.push(place);
+            }
+            !aged
+        });
+    }
+
     /// Gives what was counted so far to whoever collects it.
     fn hand_over(&mut self, now: u64) {
         let (before, slept) = std::mem::replace(&mut self.handed_over, (now, self.awake.asleep));
@@ -185,13 +235,13 @@ impl Engine<'_> {
         self.tally.asleep = self.awake.asleep - slept;
         let tally = std::mem::replace(&mut self.tally, self.shared.spare());
         // Nobody listens any more only when the run has failed; then nothing is lost.
-        let _ = self.pieces.send(Piece { index: self.piece, tally });
+        let _ = self.messages.send(Message::Piece(Piece { index: self.piece.0, tally, due: self.due.take() }));
     }
 
     /// Accounts for what has no outcome at the end.
     pub(super) fn finish(mut self, now: u64, done: bool) -> Finish {
         let cut = if now < self.end && !done { now } else { self.end };
-        for connection in self.connections.iter().filter(|connection| connection.busy()) {
+        for connection in self.connections.iter().filter(|connection| connection.loaded) {
             let measured = connection.due >= self.measure_from;
             let counts: &mut Counts = if measured { &mut self.tally.counts } else { &mut self.tally.warm_up };
             counts.unfinished += 1;
@@ -210,6 +260,7 @@ impl Engine<'_> {
                 counts.due += 1;
                 counts.unfinished += 1;
                 if measured {
+                    self.due.count(due);
                     self.tally.unsent += 1;
                     self.tally.waited += 1;
                     self.tally.response.saturating_record(now - due);
@@ -217,6 +268,13 @@ impl Engine<'_> {
             }
         }
         self.hand_over(now);
-        Finish { at: now, complete: done, last_answer: self.last_answer, cpu: clock::thread_cpu(), awake: self.awake }
+        Finish {
+            at: now,
+            complete: done,
+            last_answer: self.last_answer,
+            cpu: clock::thread_cpu(),
+            awake: self.awake,
+            usage: self.usage,
+        }
     }
 }

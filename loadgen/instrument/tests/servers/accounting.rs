@@ -2,12 +2,10 @@
 
 use std::io::Write;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::support::{OK, Server, read_request, reset};
-use instrument::config::Load;
-use instrument::failure::Failure;
+use crate::support::{OK, Server, read_request, reset, run};
+use instrument::config::{Load, Opening};
 use instrument::schedule::{Arrivals, Stage};
 use proptest::prelude::*;
 
@@ -15,6 +13,7 @@ use proptest::prelude::*;
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Answer,
+    AnswerError,
     AnswerAndClose,
     AnswerTooMuch,
     Close,
@@ -27,6 +26,7 @@ enum Act {
 fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         8 => Just(Act::Answer),
+        2 => Just(Act::AnswerError),
         1 => Just(Act::AnswerAndClose),
         1 => Just(Act::AnswerTooMuch),
         1 => Just(Act::Close),
@@ -49,6 +49,7 @@ fn server(acts: Vec<Act>) -> Server {
             };
             let (bytes, on): (&[u8], bool) = match act {
                 Act::Answer => (OK, true),
+                Act::AnswerError => (b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", true),
                 Act::AnswerAndClose => (OK, false),
                 Act::AnswerTooMuch => (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nhi", true),
                 Act::Close => (b"", false),
@@ -78,6 +79,8 @@ proptest! {
         keep_alive: bool,
         counted: bool,
         warm_up in prop_oneof![Just(0_u64), Just(30)],
+        up_front: bool,
+        max_age in prop_oneof![Just(None), Just(Some(5))],
         rate in prop_oneof![Just(None), (100.0..4000.0_f64).prop_map(Some)],
     ) {
         let server = server(acts);
@@ -95,17 +98,10 @@ proptest! {
             let stages = vec![Stage::constant(rate, 0.15)];
             config.load = Load::Open { stages, arrivals: Arrivals::Poisson, seed: 3 };
         }
-        let report = instrument::run(&config, &AtomicBool::new(false), &mut ()).unwrap();
+        config.opening = if up_front { Opening::UpFront } else { Opening::AsNeeded };
+        config.max_age = max_age.map(Duration::from_millis);
+        let report = run(&config);
         let (total, counts) = (&report.total, &report.total.counts);
-        prop_assert!(counts.balances(), "{counts:?}");
-        prop_assert!(total.warm_up.balances(), "{:?}", total.warm_up);
-        let timeouts = counts.failed[Failure::Timeout as usize];
-        prop_assert_eq!(total.response.len(), counts.done + counts.unfinished + timeouts);
-        prop_assert!(total.service.len() <= total.response.len());
-        prop_assert_eq!(total.statuses().map(|(_, count)| count).sum::<u64>(), counts.done);
-        let points = report.timeline.points();
-        prop_assert_eq!(points.iter().map(|point| point.due).sum::<u64>(), counts.due);
-        prop_assert_eq!(points.iter().map(|point| point.done).sum::<u64>(), counts.done);
         if let Some(asked) = config.requests {
             prop_assert!(counts.due <= asked, "{counts:?}");
         }

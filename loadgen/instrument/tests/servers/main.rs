@@ -1,6 +1,8 @@
 //! Runs against servers on loopback that do what a script says.
 
 mod accounting;
+mod connections;
+mod outcomes;
 mod robust;
 mod support;
 mod tls;

@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use instrument::config::Config;
+use instrument::failure::Failure;
+use instrument::report::Report;
 use instrument::target::Target;
 
 /// A server that ends with the value.
@@ -61,6 +63,31 @@ impl Drop for Server {
         // Wakes the accepting thread so that it sees the flag; that it is gone already is no error.
         let _ = TcpStream::connect(self.address);
     }
+}
+
+/// Runs, and checks what holds for every run.
+pub fn run(config: &Config) -> Report {
+    let report = instrument::run(config, &AtomicBool::new(false), &mut ()).unwrap();
+    check(&report);
+    report
+}
+
+/// What holds for every run.
+pub fn check(report: &Report) {
+    let (total, counts) = (&report.total, &report.total.counts);
+    assert!(counts.balances(), "{counts:?}");
+    assert!(total.warm_up.balances(), "{:?}", total.warm_up);
+    let timeouts = counts.failed[Failure::Timeout as usize];
+    assert_eq!(total.response.len(), counts.ok + counts.unfinished + timeouts, "{counts:?}");
+    assert_eq!(total.error_response.len(), counts.error_answers(), "{counts:?}");
+    assert!(total.service.len() <= total.response.len());
+    assert_eq!(total.statuses().map(|(_, count)| count).sum::<u64>(), counts.done);
+    let points = report.timeline.points();
+    assert_eq!(points.iter().map(|point| point.due).sum::<u64>(), counts.due);
+    assert_eq!(points.iter().map(|point| point.done).sum::<u64>(), counts.done);
+    assert_eq!(points.iter().map(|point| point.ok).sum::<u64>(), counts.ok);
+    assert_eq!(report.usage.addresses.iter().map(|used| used.answers).sum::<u64>(), counts.done);
+    assert!(report.usage.busiest <= counts.done);
 }
 
 /// Reads one request with its body, or nothing when the client has closed.

@@ -14,6 +14,11 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A server with a certificate of its own making for `localhost`, and that certificate as PEM.
 fn server() -> (Server, String) {
+    server_after(0)
+}
+
+/// The same, which closes its first connections before their handshake.
+fn server_after(closed: usize) -> (Server, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let certificate = CertificateDer::from(made.cert.der().to_vec());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
@@ -24,7 +29,10 @@ fn server() -> (Server, String) {
         .with_single_cert(vec![certificate], key)
         .unwrap();
     let config = Arc::new(config);
-    let server = Server::start(move |stream, _| {
+    let server = Server::start(move |stream, number| {
+        if number < closed {
+            return;
+        }
         let tls = ServerConnection::new(Arc::clone(&config)).unwrap();
         let mut stream = StreamOwned::new(tls, stream.try_clone().unwrap());
         answer_all(&mut stream, OK);
@@ -68,6 +76,39 @@ fn a_body_larger_than_the_socket_goes_over_tls_whole() {
     config.request.body = vec![b'x'; 2_000_000];
     config.requests = Some(4);
     assert_eq!(run(&config).unwrap().total.counts.done, 4);
+}
+
+#[test]
+fn the_first_handshake_that_fails_is_one_failed_request() {
+    let (server, _) = server_after(1);
+    for connections in [100, 1] {
+        let mut config = config(&server, Trust::Anything);
+        config.connections = connections;
+        config.requests = Some(100);
+        let counts = run(&config).unwrap().total.counts;
+        assert_eq!(counts.done + counts.failed[Failure::Tls as usize], 100, "{counts:?}");
+        assert_eq!(counts.failures(), u64::from(connections > 1), "{counts:?}");
+    }
+    // Alone at first, and so without any other connection that says that the server is there.
+    let (server, _) = server_after(1);
+    let mut config = config(&server, Trust::Anything);
+    config.connections = 1;
+    assert_eq!(run(&config).unwrap().total.counts.failures(), 1);
+}
+
+#[test]
+fn the_first_address_may_speak_no_tls() {
+    let (server, _) = server();
+    let clear = Server::start(|stream, _| {
+        // Whatever the client says is answered in the clear.
+        let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        crate::support::be_silent(stream);
+    });
+    let mut config = config(&server, Trust::Anything);
+    config.connections = 1;
+    config.addresses = vec![clear.address, server.address];
+    let counts = run(&config).unwrap().total.counts;
+    assert_eq!((counts.failed[Failure::Tls as usize], counts.done), (1, 49), "{counts:?}");
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Figures {
             let intervals = point.intervals.min(complete - point.first) as f64;
             let middle = (point.first as f64 + intervals / 2.0) * length;
             self.offered.push(plan.offered(middle));
-            self.answered.push(Some(point.done as f64 / (intervals * length)));
+            self.answered.push(Some(point.ok as f64 / (intervals * length)));
             self.p99.push(point.quantile(0.99).map(|nanos| nanos as f64));
         }
     }
@@ -182,7 +182,7 @@ fn response(times: &Histogram<u64>) -> String {
 
 /// What is neither a rate nor a response time.
 fn state(plan: &Plan, total: &Tally) -> Line {
-    let errors = total.counts.failures() + total.error_statuses();
+    let errors = total.counts.errors();
     let done = total.counts.done + total.counts.failures();
     let asked = plan.requests.map_or_else(String::new, |asked| format!(" of {}", number(asked)));
     let mut text =
@@ -221,7 +221,7 @@ mod tests {
         for (index, count) in answers.iter().enumerate() {
             let mut tally = Tally::default();
             tally.counts.due = count + 1;
-            tally.counts.done = *count;
+            (tally.counts.done, tally.counts.ok) = (*count, *count);
             tally.watched = 1_000_000_000;
             tally.asleep = 100_000_000;
             for answer in 1..=*count {
@@ -229,7 +229,7 @@ mod tests {
                 tally.slip.record(20_000).unwrap();
             }
             total.add(&tally);
-            timeline.add(index as u64, &tally);
+            timeline.add(index as u64, &tally, &[(index as u64, count + 1)]);
             let interval = Interval { index: index as u64, tally: &tally, total: &total, timeline: &timeline };
             figures.update(plan, &interval, index as u64 + 1);
         }
@@ -277,7 +277,7 @@ mod tests {
         figures.update(&open, &Interval { index: 1, tally: &tally, total: &total, timeline: &timeline }, 2);
         let last = picture(&open, &figures, Duration::from_secs(1), 80).pop().unwrap();
         assert!(
-            last.text.contains("GENERATOR IS THE LIMIT: 1 % of the requests were acted on 50.0 ms late"),
+            last.text.contains("GENERATOR IS THE LIMIT: 10 % of the requests were acted on 50.00 ms late"),
             "{last:?}"
         );
     }

@@ -15,15 +15,16 @@ use std::time::Duration;
 
 use crate::commands::{WrongUsage, draw};
 use anyhow::Context;
-use instrument::config::{Config, Load, Resolve, Trust};
+use instrument::config::{Config, Load, Opening, Resolve, Trust};
 use instrument::report::Report;
 use instrument::request::{Request, parse_header};
 use instrument::result::Bench;
 use instrument::schedule::{Arrivals, Stage};
+use instrument::statuses::Statuses;
 use instrument::target::Target;
 use instrument::threshold::Threshold;
 
-use values::StageValue;
+use values::{AddressValue, StageValue};
 use watch::Watch;
 
 /// Loads a URL and tells how it did
@@ -33,7 +34,7 @@ pub struct Args {
     /// Where to send requests; `http://` may be left out
     url: String,
 
-    /// Connections; with a rate, the most that are opened [default: 10; with a rate 1000]
+    /// Connections, used in turn [default: 10; with a rate, as many as are needed, up to 1000]
     #[arg(short, long, value_name = "N")]
     connections: Option<usize>,
 
@@ -98,9 +99,22 @@ pub struct Args {
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
 
+    /// When to open connections: all of them before the first request, or one where none is free as a request is due
+    /// [default: up-front with --connections and a rate, else as-needed]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    open: Option<OpenValue>,
+
+    /// Close a connection that is as old as this, once it is free
+    #[arg(long, value_name = "TIME", value_parser = kit::settings::duration)]
+    max_age: Option<Duration>,
+
     /// When to ask for the name's addresses: once, or for each new connection, taking them in turn
     #[arg(long, value_enum, default_value = "once")]
     resolve: ResolveValue,
+
+    /// Send to this address instead of the name's own; with several and --resolve each, to each in turn
+    #[arg(long, value_name = "IP[:PORT]")]
+    address: Vec<AddressValue>,
 
     /// With https: trust the certificates in this PEM file instead of the system's
     #[arg(long, value_name = "FILE", conflicts_with = "insecure")]
@@ -110,8 +124,12 @@ pub struct Args {
     #[arg(short = 'k', long)]
     insecure: bool,
 
+    /// Statuses that count as success, as 200..399 or 200..299,404; other answers count as errors
+    #[arg(long, value_name = "STATUSES", default_value_t)]
+    ok: Statuses,
+
     /// End with exit code 3 when this holds: p50 to p99.99, max, mean, errors or rate, compared by < or >; several may be
-    /// given
+    /// given [default: errors > 1%, unless one of them is about errors]
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Threshold>,
 
@@ -143,12 +161,20 @@ Examples:
     loadgen compare before/bench.json after/bench.json
 
 Response times count from when a request was due, so that a server (or the load generator itself) that stands still
-is seen in all requests that it held up. Exit code 4 says that the generator was the limit, and the summary says why.";
+is seen in all requests that it held up. They are those of successes; errors are counted, and timed, apart.
+Exit code 3 says that a condition of --fail-if holds; without one about errors, that more than 1 % of the requests were
+errors. Exit code 4 says that the generator was the limit, and the summary says why.";
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ArrivalsValue {
     Constant,
     Poisson,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum OpenValue {
+    UpFront,
+    AsNeeded,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -197,6 +223,17 @@ impl Args {
         config.requests = self.requests;
         config.drain = self.drain;
         config.timeout = self.timeout;
+        config.ok = self.ok.clone();
+        // Who names a number of connections for a rate wants them used; the default is only a bound.
+        let ahead = open && self.connections.is_some() && !self.no_keep_alive;
+        config.opening = match self.open {
+            Some(OpenValue::UpFront) => Opening::UpFront,
+            Some(OpenValue::AsNeeded) => Opening::AsNeeded,
+            None if ahead => Opening::UpFront,
+            None => Opening::AsNeeded,
+        };
+        config.max_age = self.max_age;
+        config.addresses = self.address.iter().map(|address| address.with_port(config.target.port)).collect();
         config.resolve = match self.resolve {
             ResolveValue::Once => Resolve::Once,
             ResolveValue::Each => Resolve::Each,
@@ -233,7 +270,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if let Some(folder) = &args.out {
         write(folder, &result)?;
     }
-    print(args, &report, &result)
+    print(args, &config, &report, &result)
 }
 
 /// A flag that the first ^C or SIGTERM sets, which ends the run with a summary. The second ends the program at once.
@@ -264,8 +301,12 @@ fn write(folder: &Path, result: &Bench) -> anyhow::Result<()> {
 }
 
 /// Prints what was found and gives the exit code that says it.
-fn print(args: &Args, report: &Report, result: &Bench) -> anyhow::Result<ExitCode> {
-    let verdicts: Vec<_> = args.fail_if.iter().map(|threshold| threshold.judge(report)).collect();
+fn print(args: &Args, config: &Config, report: &Report, result: &Bench) -> anyhow::Result<ExitCode> {
+    let mut verdicts: Vec<_> = args.fail_if.iter().map(|threshold| threshold.judge(report)).collect();
+    if !args.fail_if.iter().any(Threshold::is_on_errors) {
+        // What was not asked for is told only where it holds.
+        verdicts.extend(Some(Threshold::on_errors().judge(report)).filter(|verdict| verdict.failed));
+    }
     if args.json {
         println!("{}", serde_json::to_string_pretty(result)?);
         for verdict in verdicts.iter().filter(|verdict| verdict.failed) {
@@ -273,7 +314,7 @@ fn print(args: &Args, report: &Report, result: &Bench) -> anyhow::Result<ExitCod
         }
     } else {
         let mut text = String::new();
-        summary::write(&mut text, report)?;
+        summary::write(&mut text, config, report)?;
         for verdict in &verdicts {
             text += &format!("{verdict}\n");
         }

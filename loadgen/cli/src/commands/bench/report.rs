@@ -47,6 +47,13 @@ fn head(bench: &Bench) -> String {
         milliseconds(bench.response.p99_ms),
         milliseconds(bench.response.max_ms),
     ));
+    if bench.error_share > 0.0 {
+        html += &format!(
+            "<p><strong>{:.2} % of the {} requests were errors.</strong> They are not among the answers above.</p>",
+            100.0 * bench.error_share,
+            summary::number(bench.requests.due),
+        );
+    }
     for limit in &bench.load_generator.limits {
         html += &format!("<p><strong>The generator was the limit:</strong> {}.</p>", escape(limit));
     }
@@ -60,10 +67,13 @@ fn head(bench: &Bench) -> String {
 type Of = fn(&Times) -> f64;
 
 fn percentiles(bench: &Bench) -> String {
-    let columns: [(&str, &Times, Look); 3] = [
+    let nothing = Times::default();
+    let errors = bench.error_response.as_ref().unwrap_or(&nothing);
+    let columns: [(&str, &Times, Look); 4] = [
         ("response", &bench.response, Look::Line),
         ("service", &bench.service, Look::Dashed),
         ("slip", &bench.slip, Look::Dotted),
+        ("errors", errors, Look::Thin),
     ];
     let mut chart = Chart::new(
         "percentile-chart",
@@ -88,10 +98,10 @@ fn percentiles(bench: &Bench) -> String {
         )
         .explain(
             "Response counts from when a request was due, service from when it was written. Where the two part, requests waited for \
-             a connection or for the generator; slip is the generator's part of that.",
+             a connection or for the generator; slip is the generator's part of that. Answers whose status is an error are not in these; they are a curve of their own.",
         )
         .without_numbers();
-    let mut table = Table::new("Times by percentile", ["", "response", "service", "slip"]);
+    let mut table = Table::new("Times by percentile", ["", "response", "service", "slip", "errors"]);
     let rows: [(&str, Of); 8] = [
         ("p50", |times| times.p50_ms),
         ("p75", |times| times.p75_ms),
@@ -104,7 +114,8 @@ fn percentiles(bench: &Bench) -> String {
     ];
     for (name, of) in rows {
         let cell = |times: &Times| if times.count > 0 { milliseconds(of(times)) } else { "–".to_owned() };
-        table = table.row([name.to_owned(), cell(&bench.response), cell(&bench.service), cell(&bench.slip)]);
+        table =
+            table.row([name.to_owned(), cell(&bench.response), cell(&bench.service), cell(&bench.slip), cell(errors)]);
     }
     figure.html() + &table.html()
 }
@@ -153,8 +164,8 @@ fn over_time(bench: &Bench) -> String {
         Axis::new("seconds").from(0.0),
         Axis::new("requests/s").from(0.0),
     )
-    .describe("Requests that became due and requests that were answered, by second.")
-    .with(Series::new("answered", Look::Line, 1, rate(|point| point.done)));
+    .describe("Requests that became due and requests that were answered with success, by second.")
+    .with(Series::new("answered", Look::Line, 1, rate(|point| point.ok.unwrap_or(point.done))));
     if bench.settings.loop_kind == "open" {
         rates = rates.with(Series::new("due", Look::Thin, 0, rate(|point| point.due)));
     }
@@ -208,6 +219,20 @@ fn settings(bench: &Bench) -> String {
         add("stage", format!("{length}, from {} to {} requests/s", stage.from, stage.to));
     }
     add("connections", format!("{} allowed, {} opened", settings.connections, bench.connections_opened));
+    if let Some(open) = &settings.open {
+        add("connections are opened", open.clone());
+    }
+    if let Some(age) = settings.max_age_s {
+        add("connections are closed after", format!("{age} s"));
+    }
+    if bench.addresses.len() > 1 {
+        for used in &bench.addresses {
+            add(&used.address, format!("{} connections, {} answers", used.connections, summary::number(used.answers)));
+        }
+    }
+    if let Some(ok) = &settings.ok {
+        add("success is", format!("status {ok}"));
+    }
     add("connections are kept", if settings.keep_alive { "yes" } else { "no" }.to_owned());
     add("threads", format!("{}, {:.0} % busy", settings.threads, 100.0 * generator.busy));
     add("warm-up", format!("{} s, {} requests", settings.warm_up_s, summary::number(bench.warm_up.due)));

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 use hdrhistogram::Histogram;
+use instrument::config::Config;
 use instrument::failure::Failure;
 use instrument::report::Report;
 use instrument::timeline::quantile;
@@ -55,8 +56,9 @@ pub fn rate(value: f64) -> String {
     }
 }
 
-/// The summary of a run.
-pub fn write(out: &mut String, report: &Report) -> fmt::Result {
+/// The summary of a run that was configured so.
+pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result {
+    let ok = &config.ok;
     let total = &report.total;
     let counts = &total.counts;
     let bold = Style::new().bold();
@@ -71,6 +73,16 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
     )?;
     if report.open_loop {
         writeln!(out, "{} requests/s were due", rate(report.due_rate()))?;
+    }
+    let errors = report.errors();
+    if errors > 0 {
+        writeln!(
+            out,
+            "{bad}{:.2} % errors: {} of the {} requests due{bad:#}",
+            100.0 * report.error_share(),
+            number(errors),
+            number(counts.due),
+        )?;
     }
     writeln!(
         out,
@@ -88,20 +100,23 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
         }
     }
     for (status, count) in total.statuses() {
-        let style = if status >= 400 { bad } else { Style::new() };
+        let style = if ok.contain(status) { Style::new() } else { bad };
         writeln!(out, "  {style}{} answered with status {status}{style:#}", number(count))?;
     }
     writeln!(out)?;
-    let columns: [(&str, &Histogram<u64>); 3] =
-        [("response", &total.response), ("service", &total.service), ("slip", &total.slip)];
+    let mut columns: Vec<(&str, &Histogram<u64>)> =
+        vec![("response", &total.response), ("service", &total.service), ("slip", &total.slip)];
+    if !total.error_response.is_empty() {
+        columns.push(("errors", &total.error_response));
+    }
     write!(out, "{:8}", "")?;
-    for (name, _) in columns {
+    for (name, _) in &columns {
         write!(out, "{bold}{name:>12}{bold:#}")?;
     }
     writeln!(out)?;
     let row = |out: &mut String, name: &str, value: &dyn Fn(&Histogram<u64>) -> Option<u64>| {
         write!(out, "{name:<8}")?;
-        for (_, histogram) in columns {
+        for (_, histogram) in &columns {
             write!(out, "{:>12}", value(histogram).map_or_else(|| "-".to_owned(), time))?;
         }
         writeln!(out)
@@ -117,6 +132,9 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
          slip is how late the generator itself was{}.",
         if report.open_loop { "" } else { ", of which a closed loop has no measure" },
     )?;
+    if !total.error_response.is_empty() {
+        writeln!(out, "Answers with another status than {ok} are in the column of errors only.")?;
+    }
     if counts.unfinished > 0 {
         writeln!(out, "The {} unfinished requests are in these times with their age.", number(counts.unfinished))?;
     }
@@ -139,8 +157,11 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
         number(total.connections),
         if total.connections == 1 { "" } else { "s" },
     )?;
+    connections(out, config, report)?;
     if report.total.warm_up.due > 0 {
         writeln!(out, "warm-up: {} requests, not counted above", number(report.total.warm_up.due))?;
+    } else if !config.warm_up.is_zero() {
+        writeln!(out, "warm-up: nothing was sent, since the first stage begins at 0/s")?;
     }
     for limit in &generator.limits {
         writeln!(out, "{warn}THE GENERATOR WAS THE LIMIT:{warn:#} {limit}.")?;
@@ -154,6 +175,31 @@ pub fn write(out: &mut String, report: &Report) -> fmt::Result {
             generator.pauses,
             if generator.pauses == 1 { "" } else { "s" },
             1000.0 * (to - from),
+        )?;
+    }
+    Ok(())
+}
+
+/// How connections were used, where that is worth knowing.
+fn connections(out: &mut String, config: &Config, report: &Report) -> fmt::Result {
+    let total = &report.total;
+    if total.unopened > 0 {
+        let bad = Style::new().fg_color(Some(AnsiColor::Red.into()));
+        writeln!(out, "{bad}{} attempts to open a connection up front failed{bad:#}", number(total.unopened))?;
+    }
+    if report.usage.addresses.len() > 1 {
+        for used in &report.usage.addresses {
+            let (connections, answers) = (number(used.connections), number(used.answers));
+            writeln!(out, "  {}: {connections} connections, {answers} answers", used.address)?;
+        }
+    }
+    let several = config.connections > 1 && config.request.keep_alive;
+    if let Some(share) = report.usage.one_carried(total.counts.done).filter(|_| several) {
+        writeln!(
+            out,
+            "One connection carried {:.0} % of the requests. Behind a balancer of connections, as a virtual IP is, that is \
+             one replica: -c N opens N and uses them in turn.",
+            100.0 * share,
         )?;
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Values as they are written on the command line.
 
+use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
 use instrument::schedule::Stage;
@@ -43,6 +44,32 @@ impl FromStr for StageValue {
     }
 }
 
+/// An address as it is written: `10.0.0.3`, `10.0.0.3:8001`, `[::1]:8001`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressValue {
+    ip: IpAddr,
+    port: Option<u16>,
+}
+
+impl AddressValue {
+    /// With a port where it names none itself.
+    pub fn with_port(self, port: u16) -> SocketAddr {
+        SocketAddr::new(self.ip, self.port.unwrap_or(port))
+    }
+}
+
+impl FromStr for AddressValue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let whole = text.parse::<SocketAddr>().map(|address| (address.ip(), Some(address.port())));
+        let (ip, port) = whole
+            .or_else(|_| text.parse::<IpAddr>().map(|ip| (ip, None)))
+            .map_err(|_| format!("`{text}` is not an address; write it as 10.0.0.3, 10.0.0.3:8001 or [::1]:8001"))?;
+        Ok(AddressValue { ip, port })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +80,17 @@ mod tests {
         assert_eq!(rate("30/m"), Ok(0.5));
         for text in ["", "-1", "nan", "inf", "5/day"] {
             assert!(rate(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_have_a_port_of_their_own_or_that_of_the_url() {
+        let read = |text: &str| text.parse::<AddressValue>().map(|address| address.with_port(80).to_string());
+        assert_eq!(read("10.0.0.3"), Ok("10.0.0.3:80".to_owned()));
+        assert_eq!(read("10.0.0.3:8001"), Ok("10.0.0.3:8001".to_owned()));
+        assert_eq!(read("::1"), Ok("[::1]:80".to_owned()));
+        for text in ["rng", "10.0.0", "10.0.0.3:99999", ""] {
+            assert!(read(text).is_err(), "{text}");
         }
     }
 

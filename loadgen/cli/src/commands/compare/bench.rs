@@ -13,7 +13,7 @@ pub fn compare(args: &Args, before: Bench, after: Bench) -> Comparison {
     let mut figures = Vec::new();
     let rate = |point: &Point| {
         let seconds = point.to_s - point.from_s;
-        (seconds > 0.0).then(|| point.done as f64 / seconds)
+        (seconds > 0.0).then(|| point.ok.unwrap_or(point.done) as f64 / seconds)
     };
     let p = significance(&before, &after, rate);
     figures.push(Figure::judge(
