@@ -12,6 +12,7 @@ pub mod listen;
 pub mod logs;
 pub mod metrics;
 pub mod ops;
+pub mod page;
 pub mod serve;
 pub mod settings;
 pub mod slots;

@@ -1,5 +1,6 @@
 // Asks for the state once a second and shows it. Nothing here computes a speed: the server does, for all pages alike.
 import { Graph } from "./graph.js";
+import { banner, by, link, put } from "./shell.js";
 
 const PERIOD = 1000;
 const PATIENCE = 4000;
@@ -14,7 +15,6 @@ const SPANS = [120, 300];
 /** The speed's size at most, in pixels. */
 const LARGEST = 240;
 
-const by = (id) => document.getElementById(id);
 const graph = new Graph(by("graph"), by("tip"));
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -43,26 +43,6 @@ function lasting(seconds) {
   return s < 90 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
 }
 
-/** Changes a text only when it differs, so that selections survive and nothing is announced twice. */
-function put(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-/** Shows a banner, or takes it away with `over` as the news. A screen reader hears each once, not the seconds go by. */
-function banner(id, { title = null, text = "", over = "" }) {
-  const node = by(id);
-  if (title == null) {
-    if (!node.hidden) put(by("alarm"), over);
-    node.hidden = true;
-    return;
-  }
-  if (!node.firstChild) node.append(document.createElement("strong"), document.createElement("span"));
-  put(node.firstChild, title);
-  put(node.lastChild, text);
-  if (node.hidden) put(by("alarm"), `${title} ${text}`);
-  node.hidden = false;
-}
-
 async function tick() {
   try {
     const last = samples.length ? samples[samples.length - 1][0] : 0;
@@ -88,11 +68,6 @@ function miss() {
     title: "This page has lost its server.",
     text: `webui has not answered since ${time(lostAt)}. What you see is as old as that; mining does not depend on this page. Trying again every second.`,
   });
-}
-
-function link(state, text) {
-  by("link").dataset.state = state;
-  put(by("link"), text);
 }
 
 function show(state) {
@@ -259,25 +234,6 @@ function span(seconds) {
   graph.show(seconds);
 }
 
-function theme(name) {
-  if (name === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = name;
-  put(by("theme-name"), name);
-}
-
-/** A browser that forbids storage forgets the choice, and nothing else. */
-const kept = {
-  get: () => { try { return localStorage.getItem("theme"); } catch { return null; } },
-  set: (name) => { try { localStorage.setItem("theme", name); } catch { /* forgotten */ } },
-};
-const themes = ["system", "light", "dark"];
-let chosen = themes.includes(kept.get()) ? kept.get() : "system";
-theme(chosen);
-by("theme").addEventListener("click", () => {
-  chosen = themes[(themes.indexOf(chosen) + 1) % themes.length];
-  kept.set(chosen);
-  theme(chosen);
-});
 by("span").addEventListener("click", ({ target }) => {
   if (!target.value) return;
   picked = true;

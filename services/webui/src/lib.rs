@@ -84,7 +84,7 @@ pub fn app(ledger: Ledger, metrics: &Metrics, stop: CancellationToken) -> App {
         .route("/json", get(public_json).fallback(wrong_method))
         .route("/api/state", get(state).fallback(wrong_method))
         .with_state(Service { ledger, watch })
-        .merge(assets::routes().method_not_allowed_fallback(wrong_method))
+        .merge(kit::page::routes(&assets::FILES).method_not_allowed_fallback(wrong_method))
         .fallback(wrong_path)
         .merge(ops::routes(metrics.clone(), readiness));
     App { router }

@@ -38,6 +38,8 @@ async fn the_page_and_its_files_are_served_without_another_host() {
         ("/style.css", "text/css; charset=utf-8"),
         ("/page.js", "text/javascript; charset=utf-8"),
         ("/graph.js", "text/javascript; charset=utf-8"),
+        ("/base.css", "text/css; charset=utf-8"),
+        ("/shell.js", "text/javascript; charset=utf-8"),
         ("/icon.svg", "image/svg+xml"),
     ] {
         let (status, headers, body) = get(&app, path).await;
@@ -69,7 +71,7 @@ async fn every_file_that_the_page_names_is_there() {
             named += 1;
         }
     }
-    assert_eq!(named, 3, "icon, style and script");
+    assert_eq!(named, 4, "icon, two styles and script");
 }
 
 #[tokio::test]

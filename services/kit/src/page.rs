@@ -1,0 +1,59 @@
+//! The files of a page, part of the program, and what the pages of all services have in common.
+
+use std::hash::{DefaultHasher, Hasher};
+
+use axum::Router;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+/// The type of a page.
+pub const HTML: &str = "text/html; charset=utf-8";
+/// The type of a style sheet.
+pub const CSS: &str = "text/css; charset=utf-8";
+/// The type of a script.
+pub const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// Path, type and content.
+pub type File = (&'static str, &'static str, &'static str);
+
+/// What every page links: the colours and shapes, the choice of a theme, and the icon.
+const SHARED: [File; 3] = [
+    ("/base.css", CSS, include_str!("../page/base.css")),
+    ("/shell.js", SCRIPT, include_str!("../page/shell.js")),
+    ("/icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
+];
+
+/// The page needs nothing but itself: no other host, no inline script, no frame of somebody else around it.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// A route for each file of a service's page, and for those that all pages share.
+pub fn routes<S: Clone + Send + Sync + 'static>(files: &[File]) -> Router<S> {
+    files.iter().chain(&SHARED).fold(Router::new(), |router, &(path, kind, content)| {
+        let tag = tag(content);
+        router.route(path, get(async move |headers: HeaderMap| file(&headers, kind, content, &tag)))
+    })
+}
+
+/// The file, or 304 where the browser has it already. It asks each time, so a new version is seen at once.
+fn file(asked: &HeaderMap, kind: &'static str, content: &'static str, tag: &HeaderValue) -> Response {
+    let headers: [(HeaderName, HeaderValue); 5] = [
+        (header::ETAG, tag.clone()),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-cache")),
+        (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
+        (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    ];
+    if asked.get_all(header::IF_NONE_MATCH).iter().any(|known| known == tag) {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, [(header::CONTENT_TYPE, kind)], content).into_response()
+}
+
+fn tag(content: &str) -> HeaderValue {
+    let mut hasher = DefaultHasher::new();
+    hasher.write(content.as_bytes());
+    let text = format!("\"{:016x}\"", hasher.finish());
+    HeaderValue::from_str(&text).expect("hexadecimal digits in quotes are a header value")
+}
