@@ -2,7 +2,7 @@
 # Installs what the tests need and passes them: ./check.sh [PART...]
 #
 #   lint       formatting, clippy with warnings as errors, documentation
-#   test       unit and integration tests: a real Redis, the public application's frameworks, headless Chromium
+#   test       unit and integration tests: a real Redis and MariaDB, the public application's frameworks, headless Chromium
 #   swarm      the application on a real swarm of three nodes on this machine, broken in every way that the labs do
 #   labs       every guided lab walked on a swarm of its own: each check fails before its step and passes after
 #   vm         the same swarm with virtual IPs and the routing mesh, which need IPVS in the kernel: in a virtual machine, as root
@@ -13,7 +13,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . lab/prepare.sh
 
-PACKAGES=(build-essential procps redis-server chromium)
+PACKAGES=(build-essential procps redis-server mariadb-server-core chromium)
 # The frameworks of the public application, whose parts are tried beside ours.
 PACKAGES+=(python3-flask python3-redis python3-requests ruby-sinatra puma node-express node-redis)
 

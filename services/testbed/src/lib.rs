@@ -1,16 +1,18 @@
-//! What tests stand on: a real Redis, a browser, programs as processes, waiting with a bound.
+//! What tests stand on: a real Redis, a real MariaDB, a browser, programs as processes, waiting with a bound.
 //!
 //! Only tests use this crate. Everything here fails loudly when what it needs is not installed, and cleans up when it is
 //! dropped.
 
 mod browser;
 mod http;
+mod mariadb_server;
 mod program;
 mod redis_server;
 mod wait;
 
 pub use browser::{Browser, Page};
 pub use http::{Answer, get, post, request};
+pub use mariadb_server::MariaDbServer;
 pub use program::{Program, binary, free_port};
 pub use redis_server::RedisServer;
 pub use wait::wait_for;

@@ -1,0 +1,95 @@
+//! What `/api/state` answers.
+
+use serde::Serialize;
+
+use crate::job::Kind;
+use crate::status::Status;
+
+/// All that the page shows.
+#[derive(Debug, Clone, Serialize)]
+pub struct State {
+    /// Whether the database answers, and else why not.
+    pub database: Health,
+    /// The newest run; absent before anything was submitted.
+    pub status: Option<Status>,
+    /// Jobs that were done in each of the last seconds, on average.
+    pub jobs_per_second: f64,
+    /// The workers that have tried a job of this run.
+    pub workers: Vec<Worker>,
+    /// Jobs that are not waiting, ready or done: somebody is on them, or nobody will be.
+    pub marked: Vec<Marked>,
+    /// Rows that are counted.
+    pub rows: Vec<u16>,
+    /// Tiles that are new since the cursor that was given.
+    pub tiles: Vec<Tile>,
+    /// A byte of brightness for each count, in base64, when the last funnel is done.
+    pub palette: Option<String>,
+    /// To be given with the next question.
+    pub cursor: String,
+}
+
+/// Whether the database answers.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Health {
+    /// It answered the last question.
+    pub ok: bool,
+    /// Why it did not.
+    pub reason: Option<String>,
+}
+
+/// What a worker has done in this run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Worker {
+    /// Its name.
+    pub id: String,
+    /// The node that it runs on.
+    pub node: String,
+    /// Jobs that it handed in.
+    pub done: u64,
+    /// Jobs that it lost or gave back.
+    pub lost: u64,
+    /// The job that it has now.
+    pub now: Option<Now>,
+    /// Seconds since it last began or ended a job.
+    pub silent: f64,
+}
+
+/// What a worker does now.
+#[derive(Debug, Clone, Serialize)]
+pub struct Now {
+    pub kind: Kind,
+    pub x: u16,
+    pub y: u16,
+    pub attempt: u16,
+}
+
+/// A tile to be marked in the picture.
+#[derive(Debug, Clone, Serialize)]
+pub struct Marked {
+    pub x: u16,
+    pub y: u16,
+    pub mark: Mark,
+    /// The node of the worker, where one has it.
+    pub node: Option<String>,
+}
+
+/// Why a tile is marked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// A worker has it.
+    Running,
+    /// Its worker was silent for too long, a moment ago.
+    Lost,
+    /// It was tried too often.
+    Dead,
+}
+
+/// A tile that is done.
+#[derive(Debug, Clone, Serialize)]
+pub struct Tile {
+    pub x: u16,
+    pub y: u16,
+    /// A byte a point, row by row, in base64.
+    pub points: String,
+}
