@@ -1,5 +1,5 @@
 #!/bin/sh
-# Walks the labs on a swarm of three nodes on this machine, without a person: lab/labs/walk.sh [LAB...]
+# Walks the labs on a swarm of three nodes on this machine, without a person: lab/labs/walk.sh [TRACK|LAB...]
 #
 # Every check must fail before its step and pass after its solution, and nothing may be left behind. It needs a running Docker
 # engine and root (or the group docker), and makes everything else itself.

@@ -1,113 +1,285 @@
-//! Walking a lab without a person: what proves that its checks fail before a step and pass after it.
+//! Walking a lab without a person: what proves that each line of its checks fails before a step and holds after it, that
+//! wrong turns are answered, and that nothing is left behind.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use swarm::patient;
 
-use crate::check::{Finding, Scene};
+use crate::check::{Answer, Check, Finding, Outcome, Scene};
 use crate::facts::Facts;
-use crate::lab::{Lab, Step};
+use crate::lab::{Commands, Lab, Mistake, Step};
+use crate::need::Need;
 use crate::place::Place;
 use crate::reset;
 
 /// How long a check may take to pass after its solution; a node that dies is noticed after some 15 s.
 const PASSES_WITHIN: Duration = Duration::from_secs(90);
 
+/// How long the sentence to a mistake may take to come: a task that cannot start says so after some seconds.
+const SAID_WITHIN: Duration = Duration::from_secs(60);
+
 /// How one lab went.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Walked {
     /// Steps that were walked.
     pub steps: usize,
+    /// Lines that failed before their step and held after it, or held both times where they are marked `keep`.
+    pub held: usize,
+    /// Mistakes that got their sentence.
+    pub mistakes: usize,
+    /// What was skipped, with the reason.
+    pub skipped: Vec<String>,
     /// How long its beginning took to make.
     pub begun_in: Duration,
     /// How long all of it took.
     pub took: Duration,
 }
 
-/// Walks a lab from its beginning and cleans up; `say` gets a line for each step.
+/// Walks a lab from its beginning and cleans up; `say` gets a line for each step. Where `only` names a step, those before
+/// it are done by their solutions and not looked at, and the walk ends behind it.
 ///
 /// # Errors
-/// When a check passes before its step, or does not pass after it, or anything is left behind.
-pub async fn walk(place: &Place, lab: &Lab, say: &(dyn Fn(&str) + Sync)) -> Result<Walked> {
+/// When a line holds before its step, or does not after it, a mistake does not get its sentence, or anything is left.
+pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&str) + Sync)) -> Result<Walked> {
     let begun = Instant::now();
+    let mut walked = Walked::default();
     reset::clean(place).await?;
     let before = reset::inventory(place).await?;
-    reset::begin(place, lab.start, &|_| {}).await?;
-    let begun_in = begun.elapsed();
+    let facts = Facts::gather(place).await?;
+    if let Some(reason) = Need::first_lacking(&lab.needs, place, &facts).await? {
+        walked.skipped.push(format!("{}: {reason}", lab.name()));
+        return Ok(walked);
+    }
+    reset::begin(place, &lab.start, &|_| {}).await?;
+    walked.begun_in = begun.elapsed();
     for step in &lab.steps {
         let at = Instant::now();
-        let saw = walk_step(place, step).await.with_context(|| format!("lab {} step {}", lab.number, step.number))?;
-        say(&format!(
-            "  ok  {}.{} {} ({:.0} s)  {saw}",
-            lab.number,
-            step.number,
-            step.title,
-            at.elapsed().as_secs_f64()
-        ));
+        let name = format!("{} step {}", lab.name(), step.number);
+        match only {
+            Some(only) if step.number > only => break,
+            Some(only) if step.number < only => {
+                replay(place, step).await.with_context(|| name)?;
+                continue;
+            }
+            _ => {}
+        }
+        let facts = Facts::gather(place).await?;
+        if let Some(reason) = Need::first_lacking(&step.needs, place, &facts).await? {
+            say(&format!("  --  {name} {}: skipped, {reason}", step.title));
+            walked.skipped.push(format!("{name}: {reason}"));
+            continue;
+        }
+        let saw = walk_step(place, step, &mut walked).await.with_context(|| name.clone())?;
+        walked.steps += 1;
+        say(&format!("  ok  {name} {} ({:.0} s)  {saw}", step.title, at.elapsed().as_secs_f64()));
     }
     reset::clean(place).await?;
     let left: Vec<String> =
         reset::inventory(place).await?.into_iter().filter(|thing| !before.contains(thing)).collect();
     if !left.is_empty() {
-        bail!("lab {} left behind: {}", lab.number, left.join("; "));
+        bail!("{} left behind: {}", lab.name(), left.join("; "));
     }
-    Ok(Walked { steps: lab.steps.len(), begun_in, took: begun.elapsed() })
+    walked.took = begun.elapsed();
+    Ok(walked)
 }
 
-async fn walk_step(place: &Place, step: &Step) -> Result<String> {
-    let before = check(place, step, None, Duration::ZERO).await;
-    if before.iter().all(|finding| finding.holds) {
-        bail!("all checks pass before the step is done, so they prove nothing");
-    }
+/// Does a step by its solution.
+///
+/// # Errors
+/// When a command fails, or there is none for this Swarm.
+pub async fn replay(place: &Place, step: &Step) -> Result<usize> {
+    run_all(place, step.commands(), true).await
+}
+
+/// Runs the blocks that are for this Swarm; returns how many.
+async fn run_all(place: &Place, blocks: impl Iterator<Item = &Commands>, must: bool) -> Result<usize> {
     let mut ran = 0;
-    for block in step.commands() {
+    for block in blocks {
         // The facts change as steps are done: there is a token only once there is a swarm.
         let facts = Facts::gather(place).await?;
-        if !facts.applies(block) {
-            continue;
+        if facts.applies(block) {
+            if must {
+                reset::run_ok(place, block, &facts).await?;
+            } else {
+                reset::run(place, block, &facts).await?;
+            }
+            ran += 1;
         }
-        let output = reset::run(place, block, &facts).await?;
-        if output.code != 0 {
-            bail!(
-                "the solution fails on {} with {}:\n{}\n{}{}",
-                block.place(),
-                output.code,
-                facts.fill(&block.script)?,
-                output.stdout,
-                output.stderr
-            );
-        }
-        ran += 1;
     }
-    let answer = step.question.as_ref().map(|question| question.right);
-    if ran == 0 && answer.is_none() {
+    Ok(ran)
+}
+
+/// What was so when a step begins.
+///
+/// # Errors
+/// Never by what cannot be asked: that is remembered as nothing.
+pub async fn remember(place: &Place, facts: &Facts, step: &Step) -> BTreeMap<String, String> {
+    let mut begun = BTreeMap::new();
+    for check in &step.checks {
+        if let Some((source, value)) = check.remember(place, facts).await {
+            begun.insert(source, value);
+        }
+    }
+    begun
+}
+
+async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<String> {
+    let facts = Facts::gather(place).await?;
+    let begun = remember(place, &facts, step).await;
+    let ours: Vec<&Check> = step.checks.iter().filter(|check| facts.holds(&check.only)).collect();
+    let scene = Scene {
+        place,
+        facts: &facts,
+        question: step.question.as_ref(),
+        choice: None,
+        typed: None,
+        begun: &begun,
+        glance: true,
+    };
+    let mut wrong = Vec::new();
+    for check in &ours {
+        let found =
+            if check.keep { check.look(&scene, patient(PASSES_WITHIN), true).await } else { check.once(&scene).await };
+        match (check.keep, found.outcome) {
+            (false, Outcome::Holds) => {
+                wrong.push(format!("`{}` holds before the step, so it proves nothing: {}", check.line, found.said))
+            }
+            (true, Outcome::Not) => {
+                wrong.push(format!("`{}` does not hold before the step: {}", check.line, found.said))
+            }
+            _ => {}
+        }
+    }
+    if !wrong.is_empty() {
+        bail!("before the step:\n  {}", wrong.join("\n  "));
+    }
+    for mistake in &step.mistakes {
+        walk_mistake(place, step, mistake, &begun).await?;
+        walked.mistakes += 1;
+    }
+    let ran = run_all(place, step.commands(), true).await?;
+    if ran == 0 && step.question.is_none() && step.ask.is_none() {
         bail!("the step has nothing to do on this Swarm");
     }
-    let after = check(place, step, answer, patient(PASSES_WITHIN)).await;
-    let failed: Vec<String> = step
-        .checks
-        .iter()
-        .zip(&after)
-        .filter(|(_, finding)| !finding.holds)
-        .map(|(check, finding)| format!("{check}: {}", finding.said))
-        .collect();
+    let facts = Facts::gather(place).await?;
+    let mut scene = Scene {
+        place,
+        facts: &facts,
+        question: step.question.as_ref(),
+        choice: step.question.as_ref().map(|question| question.right),
+        typed: None,
+        begun: &begun,
+        glance: false,
+    };
+    let (mut failed, mut measured) = (Vec::new(), Vec::new());
+    // Those that measure come last, when all that they depend on holds.
+    let (slow, quick): (Vec<&Check>, Vec<&Check>) = ours.iter().copied().partition(|check| check.measures());
+    for check in quick.into_iter().chain(slow) {
+        scene.typed = None;
+        if let Some(Answer::Text(source) | Answer::Number(source)) = check.answer() {
+            let value = source.filled(&facts).value(place).await.with_context(|| format!("`{}`", check.line))?;
+            if let Some(why) = takes_anything(check, &scene, &value).await {
+                failed.push(why);
+            }
+            scene.typed = Some(value);
+        }
+        let found = check.look(&scene, patient(PASSES_WITHIN), true).await;
+        match found.outcome {
+            Outcome::Holds => walked.held += 1,
+            Outcome::Not => failed.push(format!("`{}`: {}", check.line, found.said)),
+            Outcome::Skipped => walked.skipped.push(format!("`{}`: {}", check.line, found.said)),
+        }
+        if found.measured.is_some() {
+            measured.push(found.said);
+        }
+    }
     if !failed.is_empty() {
         bail!("after the solution:\n  {}", failed.join("\n  "));
     }
-    let measured: Vec<String> =
-        after.iter().filter(|finding| finding.measured.is_some()).map(|finding| finding.said.clone()).collect();
     Ok(measured.join("; "))
 }
 
-/// Looks at every assertion of a step, one after another, so that one that measures is not disturbed by others.
-pub async fn check(place: &Place, step: &Step, answer: Option<char>, within: Duration) -> Vec<Finding> {
-    let scene = Scene { place, answer };
-    let mut findings = Vec::new();
-    for assertion in &step.checks {
-        findings.push(assertion.look(&scene, within).await);
+/// A typed answer that is wrong must be refused.
+async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option<String> {
+    let wrong = match crate::check::number_in(right) {
+        Some(number) if matches!(check.answer(), Some(Answer::Number(_))) => (number * 3.0 + 7.0).to_string(),
+        _ => "nonsuch".to_owned(),
+    };
+    let tried = Scene { typed: Some(wrong.clone()), ..*scene };
+    let found = check.once(&tried).await;
+    found.holds().then(|| format!("`{}` takes {wrong} for an answer, where {right} is right", check.line))
+}
+
+/// Makes a mistake, waits for the sentence that a student must get, and goes back where that is needed.
+async fn walk_mistake(place: &Place, step: &Step, mistake: &Mistake, begun: &BTreeMap<String, String>) -> Result<()> {
+    let ran = run_all(place, mistake.commands.iter(), false).await?;
+    if ran == 0 {
+        return Ok(());
     }
-    findings
+    let facts = Facts::gather(place).await?;
+    let wanted = facts.fill(&mistake.says)?;
+    let scene = Scene {
+        place,
+        facts: &facts,
+        question: step.question.as_ref(),
+        choice: step.question.as_ref().map(|question| question.right),
+        typed: None,
+        begun,
+        glance: true,
+    };
+    let started = Instant::now();
+    let said = loop {
+        let findings = check(step, &scene, Duration::ZERO, false).await;
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let failing: Vec<String> =
+            findings.iter().filter(|(_, found)| found.fails()).map(|(_, found)| plain(&found.said)).collect();
+        if failing.iter().any(|said| said.contains(&wanted)) {
+            break None;
+        }
+        if started.elapsed() > patient(SAID_WITHIN) {
+            break Some(failing);
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    };
+    if let Some(said) = said {
+        let title = if mistake.title.is_empty() { "the mistake" } else { &mistake.title };
+        bail!("{title}: no line of the check says `{wanted}`; they say:\n  {}", said.join("\n  "));
+    }
+    run_all(place, mistake.back.iter(), true).await.context("the way back from a mistake")?;
+    Ok(())
+}
+
+/// Looks at every line of a step that is for this Swarm: first those that are quick, and those that measure only when
+/// all others hold. Lines come back in the order of the lab.
+pub async fn check<'a>(
+    step: &'a Step,
+    scene: &Scene<'_>,
+    within: Duration,
+    stubborn: bool,
+) -> Vec<(&'a Check, Finding)> {
+    let ours: Vec<&Check> = step.checks.iter().filter(|check| scene.facts.holds(&check.only)).collect();
+    let mut found: Vec<Option<Finding>> = vec![None; ours.len()];
+    let quick = ours.iter().zip(&mut found).filter(|(check, _)| !check.measures());
+    let looks = quick.map(|(check, found)| async move { *found = Some(check.look(scene, within, stubborn).await) });
+    futures_util::future::join_all(looks).await;
+    for at in 0..ours.len() {
+        if found[at].is_some() {
+            continue;
+        }
+        // What the student answered does not disturb a measurement.
+        let stopped = ours
+            .iter()
+            .zip(&found)
+            .any(|(check, found)| check.answer().is_none() && found.as_ref().is_some_and(Finding::fails));
+        found[at] = Some(if stopped {
+            Finding::no("not measured yet: first all else has to hold")
+        } else {
+            ours[at].look(scene, within, stubborn).await
+        });
+    }
+    ours.into_iter().zip(found.into_iter().flatten()).collect()
 }
 
 /// Links in the labs that lead nowhere: relative ones are looked up beside the file.
@@ -131,13 +303,10 @@ mod tests {
 
     #[test]
     fn links_of_the_labs_lead_somewhere() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
-        for (file, text) in crate::labs::FILES {
-            assert_eq!(dead_links(&folder, file, text), [""; 0]);
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
+        for (track, file, text) in crate::labs::LABS {
+            assert_eq!(dead_links(&root.join(track), file, text), [""; 0]);
         }
-        assert_eq!(
-            dead_links(&folder, "x.md", "[a](nonsuch.md) [b](https://docker.com) [c](#d)"),
-            ["x.md: nonsuch.md"]
-        );
+        assert_eq!(dead_links(&root, "x.md", "[a](nonsuch.md) [b](https://docker.com) [c](#d)"), ["x.md: nonsuch.md"]);
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::html::{escape, page};
 use crate::lab::Lab;
+use crate::labs::FIRST_TRACK;
 use crate::report::{LabReport, Report, Sealed};
 use crate::seal::Verdict;
 
@@ -117,11 +118,16 @@ fn is_json(path: &Path) -> bool {
 
 fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line {
     let report: &Report = &sealed.report;
-    let of = |number: usize| report.labs.iter().find(|lab| lab.number == number);
+    // A report of an older program has only numbers, and only the labs of the first track.
+    let same = |done: &LabReport, lab: &Lab| match done.id.as_str() {
+        "" => lab.track == FIRST_TRACK && done.number == lab.number,
+        id => id == lab.id(),
+    };
     // A report's own steps are not counted but the lab's: it may be of another version, or have some invented.
     let passed = |report: &LabReport, number: usize| report.steps.iter().any(|s| s.number == number && s.passed);
     let count = |lab: &Lab| {
-        of(lab.number).map_or(0, |report| lab.steps.iter().filter(|step| passed(report, step.number)).count())
+        let ours = report.labs.iter().find(|done| same(done, lab));
+        ours.map_or(0, |report| lab.steps.iter().filter(|step| passed(report, step.number)).count())
     };
     let made: Vec<bool> = report.steps().filter_map(|step| step.predicted).collect();
     Line {
@@ -141,7 +147,7 @@ fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line 
 pub fn csv(lines: &[Line], labs: &[Lab]) -> String {
     let mut out = String::from("student");
     for lab in labs {
-        out.push_str(&format!(",lab {} of {}", lab.number, lab.steps.len()));
+        out.push_str(&format!(",lab {} of {}", lab.name(), lab.steps.len()));
     }
     out.push_str(",minutes,hints,solutions,predicted,predictions,seal,file\n");
     for line in lines {
@@ -172,7 +178,7 @@ fn cell(text: &str) -> String {
 pub fn html(lines: &[Line], labs: &[Lab]) -> String {
     let mut body = format!("<h1>{} students</h1><table><thead><tr><th>Student", lines.len());
     for lab in labs {
-        body.push_str(&format!("<th title='{}'>{}", escape(&lab.title), lab.number));
+        body.push_str(&format!("<th title='{}'>{}", escape(&lab.title), lab.name()));
     }
     body.push_str("<th>Minutes<th>Hints<th>Solutions<th>Predicted<th>Seal</tr></thead><tbody>");
     for line in lines {
@@ -192,7 +198,7 @@ pub fn html(lines: &[Line], labs: &[Lab]) -> String {
         ));
     }
     body.push_str("</tbody></table><p class=small>Labs: ");
-    let titles: Vec<String> = labs.iter().map(|lab| format!("{} {}", lab.number, escape(&lab.title))).collect();
+    let titles: Vec<String> = labs.iter().map(|lab| format!("{} {}", lab.name(), escape(&lab.title))).collect();
     body.push_str(&titles.join(", "));
     body.push_str(
         ". A seal shows that a report was not changed after it was written by a program that had the key. It does not show who did the work.</p>",
@@ -207,7 +213,7 @@ mod tests {
 
     fn report(student: &str, passed: bool, written: u64, key: Option<&[u8]>) -> Sealed {
         let mut progress = Progress { student: student.to_owned(), ..Progress::default() };
-        let step = progress.step(Position { lab: 1, step: 1 });
+        let step = progress.step(&Position { lab: "coins/compose".to_owned(), step: 1 });
         step.passed = passed.then_some(step.begun + 60);
         let mut report = Report::new(&progress, &crate::labs::all().unwrap());
         report.written = written;

@@ -10,14 +10,14 @@ pub struct Row {
     pub id: String,
     /// What it is about, where labs here cover it.
     pub title: Option<&'static str>,
-    /// The steps, as `5.2` for step 2 of lab 5.
+    /// The steps, as `coins/5.2` for step 2 of lab 5 of its track.
     pub steps: Vec<String>,
 }
 
 /// All rows.
 pub fn rows(labs: &[Lab]) -> Vec<Row> {
     let covering = |id: &str| -> Vec<String> {
-        let steps = labs.iter().flat_map(|lab| lab.steps.iter().map(move |step| (lab.number, step)));
+        let steps = labs.iter().flat_map(|lab| lab.steps.iter().map(move |step| (lab.name(), step)));
         let ours = steps.filter(|(_, step)| step.rows.iter().any(|row| row == id));
         ours.map(|(lab, step)| format!("{lab}.{}", step.number)).collect()
     };

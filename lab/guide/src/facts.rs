@@ -96,7 +96,12 @@ impl Facts {
 
     /// Whether a block is for this Swarm.
     pub fn applies(&self, commands: &Commands) -> bool {
-        commands.only.iter().all(|only| match only {
+        self.holds(&commands.only)
+    }
+
+    /// Whether all of these conditions hold.
+    pub fn holds(&self, only: &[Only]) -> bool {
+        only.iter().all(|only| match only {
             Only::Ipvs => self.ipvs,
             Only::NoIpvs => !self.ipvs,
             Only::Cluster => self.cluster,

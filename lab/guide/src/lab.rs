@@ -1,61 +1,42 @@
 //! What a lab is made of.
 
-use crate::check::Assertion;
+use std::collections::BTreeMap;
+
+use crate::check::Check;
+use crate::need::Need;
 
 /// A lab: steps that build on one another, from a known beginning.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lab {
-    /// Its place among the labs, from 1.
+    /// The folder that it is in: `coins`.
+    pub track: String,
+    /// Its name in its track, that of its file without the number: `compose`. Progress is kept by it.
+    pub slug: String,
+    /// Its place in its track, from 1.
     pub number: usize,
     /// What it is about, in a few words.
     pub title: String,
     /// How long a student takes.
     pub minutes: u32,
-    /// What is there when it begins.
-    pub start: Start,
+    /// The beginnings that are made first; none: machines with Docker, in no swarm.
+    pub start: Vec<String>,
+    /// What the nodes must have for any of it.
+    pub needs: Vec<Need>,
     /// What comes before the first step.
     pub intro: String,
     /// The steps, in their order.
     pub steps: Vec<Step>,
 }
 
-/// What is there when a lab begins. Each builds on those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Start {
-    /// Machines with Docker, in no swarm, with nothing running.
-    Nodes,
-    /// The application on head, by compose.
-    Compose,
-    /// The machines are a swarm.
-    Swarm,
-    /// A registry in the swarm that has all images.
-    Registry,
-    /// The application as services, with webui published.
-    Services,
-}
-
-impl Start {
-    /// Reads the word of a lab's header.
-    pub fn from_word(word: &str) -> Option<Start> {
-        Some(match word {
-            "nodes" => Start::Nodes,
-            "compose" => Start::Compose,
-            "swarm" => Start::Swarm,
-            "registry" => Start::Registry,
-            "services" => Start::Services,
-            _ => return None,
-        })
+impl Lab {
+    /// What progress is kept by, `coins/compose`: it stays when another lab is put before this one.
+    pub fn id(&self) -> String {
+        format!("{}/{}", self.track, self.slug)
     }
 
-    /// The sections of the start file that lead here, in their order.
-    pub fn sections(self) -> &'static [&'static str] {
-        match self {
-            Start::Nodes => &[],
-            Start::Compose => &["compose"],
-            Start::Swarm => &["swarm"],
-            Start::Registry => &["swarm", "registry"],
-            Start::Services => &["swarm", "registry", "services"],
-        }
+    /// What is typed: `coins/1`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.track, self.number)
     }
 }
 
@@ -68,8 +49,14 @@ pub struct Step {
     pub title: String,
     /// Why it is done.
     pub purpose: String,
-    /// What the student answers before anything runs.
+    /// Nothing is done in it but reading, so answers are all that can be checked.
+    pub reading: bool,
+    /// What the nodes must have for this step; it is skipped where they lack it.
+    pub needs: Vec<Need>,
+    /// What the student chooses before anything runs.
     pub question: Option<Question>,
+    /// What the student reads from the swarm and types, after the commands ran.
+    pub ask: Option<String>,
     /// What the student is told to do, commands included.
     pub task: Vec<Part>,
     /// What to look at afterwards.
@@ -79,7 +66,9 @@ pub struct Step {
     /// The explanation, and the commands where the task left them to the student.
     pub solution: Vec<Part>,
     /// What must hold when the step is done.
-    pub checks: Vec<Assertion>,
+    pub checks: Vec<Check>,
+    /// Wrong turns, and what the checks say to each.
+    pub mistakes: Vec<Mistake>,
     /// Rows of the checklist that are covered.
     pub rows: Vec<String>,
 }
@@ -93,6 +82,19 @@ impl Step {
     }
 }
 
+/// A command that students do type, and what the check must say then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mistake {
+    /// What is wrong with it, in a few words.
+    pub title: String,
+    /// What is typed.
+    pub commands: Vec<Commands>,
+    /// A part of what one of the check's lines must say.
+    pub says: String,
+    /// The way back, where the solution does not lead on from here by itself.
+    pub back: Vec<Commands>,
+}
+
 /// The commands among the parts of a section.
 pub fn commands(parts: &[Part]) -> impl Iterator<Item = &Commands> {
     parts.iter().filter_map(|part| match part {
@@ -104,12 +106,14 @@ pub fn commands(parts: &[Part]) -> impl Iterator<Item = &Commands> {
 /// A question with its choices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
-    /// What is asked, choices included, as it is shown.
+    /// What is asked, without the choices.
     pub text: String,
-    /// The letters of the choices.
-    pub choices: Vec<char>,
+    /// The choices, each with its letter.
+    pub choices: Vec<(char, String)>,
     /// The letter that is right.
     pub right: char,
+    /// Why a wrong choice tempts, by its letter.
+    pub tempting: BTreeMap<char, String>,
 }
 
 /// A piece of a section.

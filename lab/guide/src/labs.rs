@@ -1,114 +1,173 @@
-//! The labs that this program has inside.
+//! The labs that this program has inside, found by its build.
 
 use anyhow::{Context as _, Result, bail};
+use serde::Deserialize;
 
-use crate::lab::{Lab, Part, Start};
+use crate::lab::Lab;
 use crate::parse;
 
-/// Each lab's file and text.
-pub const FILES: [(&str, &str); 8] = [
-    ("01-compose.md", include_str!("../../labs/01-compose.md")),
-    ("02-bottleneck.md", include_str!("../../labs/02-bottleneck.md")),
-    ("03-swarm.md", include_str!("../../labs/03-swarm.md")),
-    ("04-registry.md", include_str!("../../labs/04-registry.md")),
-    ("05-services.md", include_str!("../../labs/05-services.md")),
-    ("06-scaling.md", include_str!("../../labs/06-scaling.md")),
-    ("07-stacks.md", include_str!("../../labs/07-stacks.md")),
-    ("08-node-dies.md", include_str!("../../labs/08-node-dies.md")),
-];
+/// The files of a folder, by name.
+type Files = &'static [(&'static str, &'static [u8])];
+/// An image's name and files.
+pub type Image = (&'static str, Files);
 
-/// The commands that lead to a lab's beginning.
-const START: &str = include_str!("../../labs/start.md");
+mod files {
+    use super::Image;
+    include!(concat!(env!("OUT_DIR"), "/files.rs"));
+}
 
-/// All labs, in their order.
+pub use files::{BEGINNINGS, IMAGES, LABS};
+
+/// A track: labs that belong together.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Track {
+    /// Its folder.
+    pub name: String,
+    /// What it is about, in a few words.
+    pub title: String,
+    /// Whom it is for.
+    pub purpose: String,
+}
+
+#[derive(Deserialize)]
+struct Tracks {
+    track: Vec<Track>,
+}
+
+/// The track that a lab's number alone means.
+pub const FIRST_TRACK: &str = "coins";
+
+/// All tracks, in their order, those too that have no lab yet.
+///
+/// # Errors
+/// When their file cannot be read.
+pub fn tracks() -> Result<Vec<Track>> {
+    let read: Tracks = toml::from_str(include_str!("../../labs/tracks.toml")).context("lab/labs/tracks.toml")?;
+    Ok(read.track)
+}
+
+/// All labs, in the order of their tracks and numbers.
 ///
 /// # Errors
 /// When one of them cannot be read, with its file and line.
 pub fn all() -> Result<Vec<Lab>> {
+    let tracks = tracks()?;
+    if let Some((track, file, _)) = LABS.iter().find(|(track, ..)| tracks.iter().all(|known| known.name != *track)) {
+        bail!("{track}/{file}: tracks.toml has no track {track}");
+    }
     let mut labs = Vec::new();
-    for (number, (file, text)) in (1..).zip(FILES) {
-        let lab = parse::lab(text).with_context(|| file.to_owned())?;
-        if lab.number != number || !file.starts_with(&format!("{number:02}-")) {
-            bail!("{file}: this is lab {} at place {number}", lab.number);
+    for track in &tracks {
+        let ours = LABS.iter().filter(|(folder, ..)| *folder == track.name);
+        for (number, (_, file, text)) in (1..).zip(ours) {
+            let at = || format!("{}/{file}", track.name);
+            let slug = slug(file, number).with_context(at)?;
+            let lab = parse::lab(text, &track.name, slug).with_context(at)?;
+            if lab.number != number {
+                bail!("{}: this is lab {} at place {number}", at(), lab.number);
+            }
+            labs.push(lab);
         }
-        labs.push(lab);
     }
     Ok(labs)
 }
 
-/// One lab.
-///
-/// # Errors
-/// When there is none of that number.
-pub fn one(number: usize) -> Result<Lab> {
-    let labs = all()?;
-    let count = labs.len();
-    labs.into_iter()
-        .find(|lab| lab.number == number)
-        .with_context(|| format!("there is no lab {number}; there are 1 to {count}: `lab list`"))
+/// The name in `01-compose.md`.
+fn slug(file: &str, number: usize) -> Result<&str> {
+    let slug = file.strip_prefix(&format!("{number:02}-")).and_then(|name| name.strip_suffix(".md"));
+    let plain = |slug: &&str| {
+        !slug.is_empty() && slug.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    slug.filter(plain)
+        .with_context(|| format!("the files of a track are numbered: this would be {number:02}-its-name.md"))
 }
 
-/// The commands that lead from machines with Docker to a lab's beginning.
+/// One lab by what a student types: `web/2`, `web/one-door`, or `2` in the first track.
 ///
 /// # Errors
-/// When the file of the starts lacks a section.
-pub fn start(start: Start) -> Result<Vec<Part>> {
-    let sections = parse::starts(START).context("start.md")?;
-    let mut parts = Vec::new();
-    for name in start.sections() {
-        let section = sections.iter().find(|(title, _)| title == name);
-        parts.extend(section.with_context(|| format!("start.md has no section {name}"))?.1.iter().cloned());
-    }
-    Ok(parts)
+/// When there is none of that name.
+pub fn one(word: &str) -> Result<Lab> {
+    find(&all()?, word).cloned()
+}
+
+/// The same among these.
+///
+/// # Errors
+/// When there is none of that name.
+pub fn find<'a>(labs: &'a [Lab], word: &str) -> Result<&'a Lab> {
+    let (track, rest) = word.split_once('/').unwrap_or((FIRST_TRACK, word));
+    let number: Option<usize> = rest.parse().ok();
+    let found = labs.iter().find(|lab| lab.track == track && (Some(lab.number) == number || lab.slug == rest));
+    // A name alone means the only lab of that name.
+    let found = found.or_else(|| labs.iter().find(|lab| lab.slug == word));
+    found.with_context(|| {
+        let ours: Vec<String> = labs.iter().filter(|lab| lab.track == track).map(Lab::name).collect();
+        let there = match ours.as_slice() {
+            [] => "no such track".to_owned(),
+            [one] => format!("there is {one}"),
+            [first, .., last] => format!("there are {first} to {last}"),
+        };
+        format!("there is no lab {word}; {there}: `lab list` shows all")
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
     use crate::facts::tests::facts;
-    use crate::lab::commands;
 
     #[test]
     fn every_lab_can_be_read_and_filled_in_for_both_kernels() {
-        for lab in all().unwrap() {
+        let labs = all().unwrap();
+        assert!(labs.len() >= 8, "{}", labs.len());
+        for lab in labs {
             for ipvs in [true, false] {
                 let facts = facts(ipvs);
                 facts.text(&lab.intro).unwrap();
                 for step in &lab.steps {
-                    let at = format!("lab {} step {}", lab.number, step.number);
+                    let at = format!("{} step {}", lab.name(), step.number);
                     for text in [&step.purpose, &step.observe, &step.hint] {
                         facts.text(text).unwrap_or_else(|error| panic!("{at}: {error}"));
                     }
                     facts.parts(&step.task).unwrap_or_else(|error| panic!("{at}: {error}"));
                     facts.parts(&step.solution).unwrap_or_else(|error| panic!("{at}: {error}"));
+                    for check in &step.checks {
+                        facts.fill(&check.line).unwrap_or_else(|error| panic!("{at}: {error}"));
+                    }
                     let has_commands = step.commands().next().is_some();
-                    assert!(!has_commands || step.commands().any(|block| facts.applies(block)), "{at}, IPVS {ipvs}");
+                    let skipped = !step.needs.is_empty() || !lab.needs.is_empty();
+                    assert!(
+                        !has_commands || skipped || step.commands().any(|block| facts.applies(block)),
+                        "{at}, IPVS {ipvs}"
+                    );
                 }
             }
         }
     }
 
     #[test]
-    fn every_file_of_the_folder_is_a_lab_of_the_program() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
-        let mut files: Vec<String> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.starts_with(|c: char| c.is_ascii_digit()))
-            .collect();
-        files.sort();
-        assert_eq!(files, FILES.map(|(name, _)| name.to_owned()));
+    fn a_lab_starts_from_beginnings_that_there_are() {
+        let beginnings = crate::beginning::all().unwrap();
+        for lab in all().unwrap() {
+            crate::beginning::order(&lab.start, &beginnings).unwrap_or_else(|error| panic!("{}: {error}", lab.name()));
+        }
     }
 
     #[test]
-    fn every_start_has_commands_for_both_kernels() {
-        for word in ["compose", "swarm", "registry", "services"] {
-            let parts = start(Start::from_word(word).unwrap()).unwrap();
-            for ipvs in [true, false] {
-                assert!(commands(&facts(ipvs).parts(&parts).unwrap()).count() > 0, "{word}");
-            }
+    fn a_lab_has_several_names() {
+        let labs = all().unwrap();
+        for word in ["2", "coins/2", "coins/bottleneck", "bottleneck"] {
+            assert_eq!(find(&labs, word).unwrap().id(), "coins/bottleneck", "{word}");
+        }
+        assert!(find(&labs, "99").unwrap_err().to_string().contains("there are coins/1 to coins/8"));
+        assert!(find(&labs, "nonsuch/1").unwrap_err().to_string().contains("no such track"));
+    }
+
+    #[test]
+    fn files_are_numbered() {
+        assert_eq!(slug("02-one-door.md", 2).unwrap(), "one-door");
+        for (file, number) in [("02-x.md", 1), ("2-x.md", 2), ("02-X.md", 2), ("02-.md", 2)] {
+            assert!(slug(file, number).is_err(), "{file}");
         }
     }
 }

@@ -4,15 +4,19 @@
 //! checks; the commands are filled in for the Swarm at hand and run on its nodes, and the checks look at what came of them.
 
 pub mod author;
+pub mod beginning;
 pub mod check;
 pub mod collect;
 pub mod coverage;
 pub mod facts;
 pub mod html;
+pub mod images;
 pub mod key;
 pub mod lab;
 pub mod labs;
+pub mod lint;
 pub mod map;
+pub mod need;
 pub mod parse;
 pub mod place;
 pub mod render;
@@ -20,5 +24,6 @@ pub mod report;
 pub mod reset;
 pub mod rows;
 pub mod seal;
+pub mod shuffle;
 pub mod state;
 pub mod syllabus;

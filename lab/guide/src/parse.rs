@@ -1,7 +1,11 @@
 //! Reading a lab from its Markdown.
 
-use crate::check::Assertion;
-use crate::lab::{Commands, Lab, On, Only, Part, Question, Start, Step};
+use std::collections::BTreeMap;
+
+use crate::beginning::Beginning;
+use crate::check::{Answer, Check};
+use crate::lab::{Commands, Lab, Mistake, On, Only, Part, Question, Step};
+use crate::need::Need;
 use crate::rows;
 
 /// What is wrong with a lab's text, and where.
@@ -64,19 +68,19 @@ fn sections(text: &str) -> Result<Vec<Section<'_>>, Error> {
     }
 }
 
-/// Reads one lab.
+/// Reads one lab; `track` and `slug` say which one it is, as its folder and its file do.
 ///
 /// # Errors
 /// When it has no step, a step has no check, or anything in it is unknown: a lab that is silently skipped would teach
 /// nobody and fail no test.
-pub fn lab(text: &str) -> Result<Lab, Error> {
+pub fn lab(text: &str, track: &str, slug: &str) -> Result<Lab, Error> {
     let sections = sections(text)?;
     let Some((head, rest)) = sections.split_first() else { return wrong(1, "there is no heading") };
     let titled = head.title.strip_prefix("Lab ").and_then(|title| title.split_once(": "));
     let Some((Ok(number), title)) = titled.map(|(n, title)| (n.parse(), title)) else {
         return wrong(head.line, "a lab begins with `# Lab 1: its title`");
     };
-    let (mut minutes, mut start, mut intro) = (None, None, String::new());
+    let (mut minutes, mut start, mut needs, mut intro) = (None, None, Vec::new(), String::new());
     for (line, text) in &head.body {
         if let Some(value) = text.strip_prefix("- Time: ") {
             minutes = value.strip_suffix(" minutes").and_then(|n| n.parse().ok());
@@ -84,10 +88,9 @@ pub fn lab(text: &str) -> Result<Lab, Error> {
                 return wrong(*line, "the time is given as `- Time: 20 minutes`");
             }
         } else if let Some(value) = text.strip_prefix("- Starts from: ") {
-            start = Start::from_word(value);
-            if start.is_none() {
-                return wrong(*line, format!("{value:?} is none of nodes, compose, swarm, registry, services"));
-            }
+            start = Some(names(value).into_iter().filter(|name| name != NODES).collect());
+        } else if let Some(value) = text.strip_prefix("- Needs: ") {
+            needs = Need::list(value).or_else(|error| wrong(*line, error))?;
         } else {
             intro.push_str(text);
             intro.push('\n');
@@ -99,7 +102,16 @@ pub fn lab(text: &str) -> Result<Lab, Error> {
     if steps.is_empty() {
         return wrong(head.line, "a lab has at least one step, `## Step 1: its title`");
     }
-    Ok(Lab { number, title: title.to_owned(), minutes, start, intro: intro.trim().to_owned(), steps })
+    let (track, slug, title) = (track.to_owned(), slug.to_owned(), title.to_owned());
+    Ok(Lab { track, slug, number, title, minutes, start, needs, intro: intro.trim().to_owned(), steps })
+}
+
+/// The word for machines with Docker in no swarm, where every beginning starts.
+pub const NODES: &str = "nodes";
+
+/// Words with commas between.
+pub(crate) fn names(text: &str) -> Vec<String> {
+    text.trim_end_matches('.').split(',').map(|word| word.trim().to_owned()).filter(|word| !word.is_empty()).collect()
 }
 
 fn steps(sections: &[Section]) -> Result<Vec<Step>, Error> {
@@ -117,6 +129,9 @@ fn steps(sections: &[Section]) -> Result<Vec<Step>, Error> {
     Ok(steps)
 }
 
+/// The sections of a step.
+const SECTIONS: &str = "Predict, Do, Observe, Ask, Hint, Solution, Check, Mistake, Covers";
+
 fn step(head: &Section, inside: &[Section], number: usize) -> Result<Step, Error> {
     let prefix = format!("Step {number}: ");
     let Some(title) = head.title.strip_prefix(&prefix) else {
@@ -125,36 +140,49 @@ fn step(head: &Section, inside: &[Section], number: usize) -> Result<Step, Error
     let mut step = Step {
         number,
         title: title.to_owned(),
-        purpose: head.text(),
+        purpose: String::new(),
+        reading: false,
+        needs: Vec::new(),
         question: None,
+        ask: None,
         task: Vec::new(),
         observe: String::new(),
         hint: String::new(),
         solution: Vec::new(),
         checks: Vec::new(),
+        mistakes: Vec::new(),
         rows: Vec::new(),
     };
+    for (line, text) in &head.body {
+        if *text == "- Reading" {
+            step.reading = true;
+        } else if let Some(value) = text.strip_prefix("- Needs: ") {
+            step.needs = Need::list(value).or_else(|error| wrong(*line, error))?;
+        } else {
+            step.purpose.push_str(text);
+            step.purpose.push('\n');
+        }
+    }
+    step.purpose = step.purpose.trim().to_owned();
     let mut seen: Vec<&str> = Vec::new();
     let mut question = None;
     for section in inside {
-        if seen.contains(&section.title) {
-            return wrong(section.line, format!("a second `### {}` in one step", section.title));
+        let (name, more) = section.title.split_once(": ").unwrap_or((section.title, ""));
+        if seen.contains(&name) && name != "Mistake" {
+            return wrong(section.line, format!("a second `### {name}` in one step"));
         }
-        seen.push(section.title);
-        match section.title {
+        seen.push(name);
+        match name {
             "Predict" => question = Some(section),
             "Do" => step.task = parts(section)?,
             "Observe" => step.observe = section.text(),
+            "Ask" => step.ask = Some(section.text()),
             "Hint" => step.hint = section.text(),
             "Solution" => step.solution = parts(section)?,
             "Check" => step.checks = checks(section)?,
+            "Mistake" => step.mistakes.push(mistake(section, more)?),
             "Covers" => step.rows = covered(section)?,
-            other => {
-                return wrong(
-                    section.line,
-                    format!("`### {other}` is none of Predict, Do, Observe, Hint, Solution, Check, Covers"),
-                );
-            }
+            other => return wrong(section.line, format!("`### {other}` is none of {SECTIONS}")),
         }
     }
     for needed in ["Do", "Observe", "Hint", "Solution"] {
@@ -168,38 +196,110 @@ fn step(head: &Section, inside: &[Section], number: usize) -> Result<Step, Error
     if let Some(section) = question {
         step.question = Some(ask(section, &step.solution)?);
     }
-    for check in &step.checks {
-        if let (Assertion::Answer(letter), right) = (check, step.question.as_ref().map(|q| q.right))
-            && right != Some(*letter)
-        {
-            return wrong(head.line, format!("the check wants answer {letter}, and the solution says {right:?}"));
-        }
-    }
-    if step.commands().next().is_none() && step.question.is_none() {
+    answers(&step).or_else(|error| wrong(head.line, error))?;
+    if step.commands().next().is_none() && step.question.is_none() && step.ask.is_none() {
         return wrong(head.line, format!("step {number} has neither a command nor a question"));
     }
     Ok(step)
 }
 
-/// A question: its choices are `- a) …`, and the solution begins with `Answer: **a**`.
+/// Each question is checked, and each line about an answer has its question.
+fn answers(step: &Step) -> Result<(), String> {
+    let (mut chosen, mut typed) = (false, false);
+    for check in &step.checks {
+        match (check.answer(), step.question.as_ref().map(|question| question.right)) {
+            (Some(Answer::Choice(letter)), right) => {
+                chosen = true;
+                if right != Some(letter) {
+                    return Err(format!("the check wants answer {letter}, and the solution says {right:?}"));
+                }
+            }
+            (Some(_), _) => typed = true,
+            (None, _) => {}
+        }
+    }
+    match (step.question.is_some(), chosen, step.ask.is_some(), typed) {
+        (true, false, ..) => Err("nothing checks the choice: `answer LETTER`".to_owned()),
+        (_, _, true, false) => Err("nothing checks what is asked: `answer number SOURCE within 10%`".to_owned()),
+        (_, _, false, true) => Err("the check wants a typed answer, and there is no `### Ask`".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// List items `- a) text`, each with the lines that belong to it.
+fn lettered(text: &str) -> Vec<(char, String)> {
+    let mut items: Vec<(char, String)> = Vec::new();
+    let mut inside = false;
+    for line in text.lines() {
+        let item = line.strip_prefix("- ").and_then(|item| item.split_once(") "));
+        let letter = item.and_then(|(letter, text)| Some((letter.chars().next()?, letter.chars().count() == 1, text)));
+        if let Some((letter, true, text)) = letter {
+            items.push((letter, text.trim().to_owned()));
+            inside = true;
+        } else if inside && line.starts_with("  ") && !line.trim().is_empty() {
+            if let Some((_, text)) = items.last_mut() {
+                text.push(' ');
+                text.push_str(line.trim());
+            }
+        } else {
+            inside = false;
+        }
+    }
+    items
+}
+
+/// A question: its choices are `- a) …`, the solution begins with `Answer: **a**` and says of each wrong choice, as
+/// `- b) …`, why it tempts.
 fn ask(section: &Section, solution: &[Part]) -> Result<Question, Error> {
-    let choices: Vec<char> = section
-        .body
-        .iter()
-        .filter_map(|(_, line)| line.strip_prefix("- ")?.split_once(") "))
-        .filter_map(|(letter, _)| Some(letter.chars().next()?).filter(|_| letter.chars().count() == 1))
-        .collect();
-    if choices.len() < 2 || choices.iter().zip('a'..).any(|(have, want)| *have != want) {
+    let whole = section.text();
+    let choices = lettered(&whole);
+    if choices.len() < 2 || choices.iter().zip('a'..).any(|((have, _), want)| *have != want) {
         return wrong(section.line, "a question has two choices or more: `- a) …`, `- b) …`");
     }
-    let said = solution.iter().find_map(|part| match part {
-        Part::Text(text) => text.split_once("Answer: **").and_then(|(_, rest)| rest.chars().next()),
+    let text = whole.split("\n- a) ").next().unwrap_or_default().trim().to_owned();
+    let texts = solution.iter().filter_map(|part| match part {
+        Part::Text(text) => Some(text.as_str()),
         Part::Commands(_) => None,
     });
-    match said.filter(|letter| choices.contains(letter)) {
-        Some(right) => Ok(Question { text: section.text(), choices, right }),
-        None => wrong(section.line, "the solution names the right choice as `Answer: **a**`"),
+    let explained: Vec<&str> = texts.collect();
+    let said = explained.iter().find_map(|text| text.split_once("Answer: **")?.1.chars().next());
+    let right = said.filter(|letter| choices.iter().any(|(choice, _)| choice == letter));
+    let Some(right) = right else {
+        return wrong(section.line, "the solution names the right choice as `Answer: **a**`");
+    };
+    let tempting: BTreeMap<char, String> = explained.iter().flat_map(|text| lettered(text)).collect();
+    if tempting.keys().any(|letter| *letter == right || choices.iter().all(|(choice, _)| choice != letter)) {
+        return wrong(section.line, "the solution explains, as `- a) …`, a choice that is right or not there");
     }
+    Ok(Question { text, choices, right, tempting })
+}
+
+/// A mistake: commands, the fence `says`, and commands that lead back where the solution does not.
+fn mistake(section: &Section, title: &str) -> Result<Mistake, Error> {
+    let parts = parts(section)?;
+    let says = |part: &Part| match part {
+        Part::Text(text) => {
+            let (_, behind) = text.split_once("```says\n")?;
+            let words: Vec<&str> = behind.split("\n```").next()?.split_whitespace().collect();
+            Some(words.join(" "))
+        }
+        Part::Commands(_) => None,
+    };
+    let Some(at) = parts.iter().position(|part| says(part).is_some()) else {
+        return wrong(section.line, "a mistake has what the check must say, in a fence of `says`");
+    };
+    let (typed, back) = parts.split_at(at);
+    let of = |parts: &[Part]| crate::lab::commands(parts).cloned().collect::<Vec<_>>();
+    let mistake = Mistake {
+        title: title.to_owned(),
+        commands: of(typed),
+        says: says(&parts[at]).filter(|words| !words.is_empty()).unwrap_or_default(),
+        back: of(back),
+    };
+    if mistake.commands.is_empty() || mistake.says.is_empty() {
+        return wrong(section.line, "a mistake has a command (a fence of `sh`), and behind it what the check must say");
+    }
+    Ok(mistake)
 }
 
 /// Text and commands, in their order. A fence of `sh` is commands, any other is text.
@@ -253,7 +353,7 @@ fn commands(line: usize, words: &[&str], script: String) -> Result<Commands, Err
             Some(("on", node)) if !node.is_empty() => on = On::Node(node.to_owned()),
             Some(("if", condition)) => match Only::from_word(condition) {
                 Some(condition) => only.push(condition),
-                None => return wrong(line, format!("if={condition} is none of ipvs, no-ipvs, cluster, machines")),
+                None => return wrong(line, format!("if={condition} is none of {CONDITIONS}")),
             },
             _ => return wrong(line, format!("{word:?}: behind `sh` come on=NODE and if=CONDITION")),
         }
@@ -261,23 +361,44 @@ fn commands(line: usize, words: &[&str], script: String) -> Result<Commands, Err
     Ok(Commands { on, only, script })
 }
 
-fn checks(section: &Section) -> Result<Vec<Assertion>, Error> {
-    let mut checks = Vec::new();
-    let mut inside = false;
+/// Lines of checks; one that is indented goes on the line before it.
+fn checks(section: &Section) -> Result<Vec<Check>, Error> {
+    let mut lines: Vec<(usize, String, Vec<Only>)> = Vec::new();
+    let mut inside: Option<Vec<Only>> = None;
     for (number, line) in &section.body {
-        match (inside, *line) {
-            (false, "```check") => inside = true,
-            (true, "```") => inside = false,
-            (true, text) if !text.trim().is_empty() => match text.parse() {
-                Ok(check) => checks.push(check),
-                Err(error) => return wrong(*number, error),
+        let fence = line.strip_prefix("```").map(|info| info.split_whitespace().collect::<Vec<_>>());
+        match (&inside, fence.as_deref()) {
+            (None, Some(["check", words @ ..])) => {
+                let mut only = Vec::new();
+                for word in words {
+                    let condition = word.strip_prefix("if=").and_then(Only::from_word);
+                    match condition {
+                        Some(condition) => only.push(condition),
+                        None => return wrong(*number, format!("{word:?}: behind `check` come {CONDITIONS}")),
+                    }
+                }
+                inside = Some(only);
+            }
+            (Some(_), Some([])) => inside = None,
+            (None, Some(_)) => return wrong(*number, "checks stand in a fence of `check`"),
+            (Some(only), None) if !line.trim().is_empty() => match lines.last_mut() {
+                Some((_, before, _)) if line.starts_with(' ') => {
+                    before.push(' ');
+                    before.push_str(line.trim());
+                }
+                _ => lines.push((*number, line.trim().to_owned(), only.clone())),
             },
-            (false, text) if text.starts_with("```") => return wrong(*number, "checks stand in a fence of `check`"),
             _ => {}
         }
     }
-    Ok(checks)
+    lines
+        .into_iter()
+        .map(|(number, line, only)| Check::read(&line, &only).or_else(|error| wrong(number, error)))
+        .collect()
 }
+
+/// What may stand behind `if=`.
+const CONDITIONS: &str = "if=ipvs, if=no-ipvs, if=cluster or if=machines";
 
 fn covered(section: &Section) -> Result<Vec<String>, Error> {
     let text = section.text();
@@ -288,20 +409,30 @@ fn covered(section: &Section) -> Result<Vec<String>, Error> {
     }
 }
 
-/// Reads the file of the starts: a `## name` for each, with commands.
+/// Reads a beginning: `# its title`, lines of what it needs, commands.
 ///
 /// # Errors
-/// When a section has no commands.
-pub fn starts(text: &str) -> Result<Vec<(String, Vec<Part>)>, Error> {
-    let mut starts = Vec::new();
-    for section in sections(text)?.iter().filter(|section| section.level == 2) {
-        let parts = parts(section)?;
-        if crate::lab::commands(&parts).next().is_none() {
-            return wrong(section.line, format!("`{}` has no commands", section.title));
+/// When it has no commands, or one of its lines is unknown.
+pub fn beginning(text: &str, name: &str) -> Result<Beginning, Error> {
+    let sections = sections(text)?;
+    let [head] = sections.as_slice() else { return wrong(1, "a beginning has one heading, `# What is there then`") };
+    let mut beginning = Beginning { name: name.to_owned(), title: head.title.to_owned(), ..Beginning::default() };
+    for (line, text) in &head.body {
+        if let Some(value) = text.strip_prefix("- After: ") {
+            beginning.after = names(value).into_iter().filter(|name| name != NODES).collect();
+        } else if let Some(value) = text.strip_prefix("- Images: ") {
+            beginning.images = names(value);
+        } else if let Some(value) = text.strip_prefix("- Needs: ") {
+            beginning.needs = Need::list(value).or_else(|error| wrong(*line, error))?;
+        } else if text.starts_with("- ") {
+            return wrong(*line, "a beginning has the lines `- After: `, `- Images: ` and `- Needs: `");
         }
-        starts.push((section.title.to_owned(), parts));
     }
-    Ok(starts)
+    beginning.commands = crate::lab::commands(&parts(head)?).cloned().collect();
+    if beginning.commands.is_empty() {
+        return wrong(head.line, format!("`{}` has no commands", head.title));
+    }
+    Ok(beginning)
 }
 
 #[cfg(test)]

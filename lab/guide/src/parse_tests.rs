@@ -2,7 +2,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-const GOOD: &str = "# Lab 3: A lab
+/// Reads a lab of no particular place.
+fn lab(text: &str) -> Result<Lab, Error> {
+    super::lab(text, "coins", "test")
+}
+
+const GOOD: &str = r#"# Lab 3: A lab
 
 - Time: 20 minutes
 - Starts from: swarm
@@ -11,6 +16,8 @@ What it is about.
 
 ## Step 1: First
 
+- Needs: ipvs, nodes 3
+
 Why.
 
 ### Predict
@@ -18,7 +25,8 @@ Why.
 How many?
 
 - a) one
-- b) two
+- b) two,
+  not more
 
 ### Do
 
@@ -41,32 +49,60 @@ Count.
 
 Answer: **b**. Because.
 
+- a) One is what
+  there was.
+
 ### Check
 
 ```check
 answer b
+run head true
+  else "Look again."
 running worker 2
+```
+
+### Mistake: one too many
+
+```sh
+docker service scale worker=3
+```
+
+```says
+has 3
+replicas
+```
+
+```sh
+docker service scale worker=1
 ```
 
 ### Covers
 
 S6, E17.
-";
+"#;
 
 #[test]
 fn a_lab_is_read_whole() {
     let lab = lab(GOOD).unwrap();
-    assert_eq!((lab.number, lab.title.as_str(), lab.minutes, lab.start), (3, "A lab", 20, Start::Swarm));
+    assert_eq!((lab.number, lab.title.as_str(), lab.minutes, lab.start), (3, "A lab", 20, vec!["swarm".to_owned()]));
+    assert_eq!((lab.track.as_str(), lab.slug.as_str()), ("coins", "test"));
     assert_eq!(lab.intro, "What it is about.");
     let step = &lab.steps[0];
     assert_eq!((step.title.as_str(), step.purpose.as_str()), ("First", "Why."));
     let question = step.question.as_ref().unwrap();
-    assert_eq!((question.choices.as_slice(), question.right), (['a', 'b'].as_slice(), 'b'));
+    let choices: Vec<(char, &str)> = question.choices.iter().map(|(letter, text)| (*letter, text.as_str())).collect();
+    assert_eq!((choices.as_slice(), question.right), ([('a', "one"), ('b', "two, not more")].as_slice(), 'b'));
+    assert_eq!((question.text.as_str(), question.tempting[&'a'].as_str()), ("How many?", "One is what there was."));
+    assert_eq!(step.needs, [Need::Ipvs, Need::Nodes(3)]);
+    let mistake = &step.mistakes[0];
+    assert_eq!((mistake.title.as_str(), mistake.says.as_str()), ("one too many", "has 3 replicas"));
+    assert_eq!((mistake.commands.len(), mistake.back.len()), (1, 1));
+    assert_eq!(step.checks[1].otherwise.as_deref(), Some("Look again."));
     let commands: Vec<&Commands> = step.commands().collect();
     assert_eq!(commands.len(), 1);
     assert_eq!(commands[0].script, "docker service scale worker=2\n# no heading");
     assert_eq!((&commands[0].on, commands[0].only.as_slice()), (&On::Node("head".into()), [Only::Ipvs].as_slice()));
-    assert_eq!(step.checks.len(), 2);
+    assert_eq!(step.checks.len(), 3);
     assert_eq!(step.rows, ["S6", "E17"]);
 }
 
@@ -76,7 +112,16 @@ fn what_is_wrong_is_said_with_its_line() {
         ("# Lab 3: A lab", "# A lab", "begins with `# Lab 1"),
         ("running worker 2", "runing worker 2", "there is no check \"runing\""),
         ("running worker 2", "running worker", "running SERVICE N"),
-        ("answer b\nrunning worker 2\n", "", "step 1 has no check"),
+        ("answer b\nrun head true\n  else \"Look again.\"\nrunning worker 2\n", "", "step 1 has no check"),
+        ("  else \"Look again.\"\n", "", "ends with else"),
+        ("answer b\n", "", "nothing checks the choice"),
+        ("answer b\n", "answer b\nanswer text tasks rng\n", "there is no `### Ask`"),
+        ("### Hint", "### Ask\n\nHow many?\n\n### Hint", "nothing checks what is asked"),
+        ("ipvs, nodes 3", "ipv6", "`ipv6` is none of"),
+        ("- a) One is what\n  there was.", "- b) It is.", "a choice that is right"),
+        ("```says\nhas 3\nreplicas\n```", "", "has what the check must say"),
+        ("```says\nhas 3\nreplicas\n```", "```says\n```", "a mistake has a command"),
+        ("```check\n", "```check if=x\n", "behind `check` come"),
         ("S6, E17.", "S6, S99.", "no row \"S99\""),
         ("if=ipvs", "if=ipv6", "if=ipv6 is none of"),
         ("if=ipvs", "ipvs", "on=NODE and if=CONDITION"),
@@ -87,7 +132,6 @@ fn what_is_wrong_is_said_with_its_line() {
         ("- b) two", "- c) two", "two choices or more"),
         ("## Step 1", "## Step 2", "begins with `## Step 1: `"),
         ("20 minutes", "some time", "- Time: 20 minutes"),
-        ("Starts from: swarm", "Starts from: scratch", "is none of nodes"),
         ("E17.\n", "E17.\n\n```sh\n", "not closed"),
     ];
     for (from, to, expected) in cases {

@@ -174,12 +174,36 @@ impl Place {
         }
     }
 
-    /// The Swarm, through head.
+    /// The Swarm, through head, or through another manager where head does not answer or is none.
     ///
     /// # Errors
-    /// When head does not answer, or is in no swarm.
+    /// When no node manages a swarm: what head says.
     pub async fn swarm(&self) -> Result<Swarm> {
-        Ok(self.engine().await?.swarm().await?)
+        let error = match self.engine().await {
+            Ok(engine) => match engine.swarm().await {
+                Ok(swarm) => return Ok(swarm),
+                Err(error) => anyhow::Error::from(error),
+            },
+            Err(error) => error,
+        };
+        let Place::Cluster { outer, name } = self else { return Err(error) };
+        for node in outer.existing(name).await?.iter().filter(|node| node.state == "running" && node.node != "head") {
+            if let Ok(engine) = node_engine(name, &node.node).await
+                && let Ok(swarm) = engine.swarm().await
+                && swarm.nodes().await.is_ok()
+            {
+                return Ok(swarm);
+            }
+        }
+        Err(error)
+    }
+
+    /// The engine outside the nodes, where they are containers.
+    pub fn outer(&self) -> Option<&Outer> {
+        match self {
+            Place::Cluster { outer, .. } => Some(outer),
+            Place::Machines(_) => None,
+        }
     }
 
     /// The engine of head.

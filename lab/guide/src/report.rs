@@ -46,7 +46,10 @@ pub struct Report {
 /// One lab.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabReport {
-    /// Its number.
+    /// What it is known by, `coins/compose`; reports of older programs have only the number.
+    #[serde(default)]
+    pub id: String,
+    /// Its number in its track.
     pub number: usize,
     /// Its title.
     pub title: String,
@@ -83,8 +86,9 @@ pub struct StepReport {
 impl Report {
     /// Makes the report of what a student did.
     pub fn new(progress: &Progress, labs: &[Lab]) -> Report {
-        let begun = labs.iter().filter_map(|lab| Some((lab, progress.labs.get(&lab.number)?)));
+        let begun = labs.iter().filter_map(|lab| Some((lab, progress.labs.get(&lab.id())?)));
         let labs = begun.map(|(lab, done)| LabReport {
+            id: lab.id(),
             number: lab.number,
             title: lab.title.clone(),
             steps: lab
@@ -270,7 +274,7 @@ mod tests {
 
     fn progress() -> Progress {
         let mut progress = Progress { schema: 1, student: "Ada <Lovelace>".to_owned(), ..Progress::default() };
-        let step = progress.step(Position { lab: 2, step: 2 });
+        let step = progress.step(&Position { lab: "coins/bottleneck".to_owned(), step: 2 });
         step.answers = vec!['a', 'c'];
         step.passed = Some(step.begun + 90);
         step.hints = 1;

@@ -3,14 +3,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use cluster::{Outer, load, standin};
+use cluster::{Outer, load};
 use futures_util::future::try_join_all;
 use swarm::patient;
 
 use crate::facts::Facts;
-use crate::lab::{Commands, On, Part, Start};
-use crate::labs;
+use crate::lab::{Commands, On};
+use crate::need::Need;
 use crate::place::{self, Place};
+use crate::{beginning, images};
 
 /// How long an engine may take to answer after its node was started.
 const ENGINE_WITHIN: Duration = Duration::from_secs(60);
@@ -75,30 +76,48 @@ async fn mend(outer: &Outer, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes the beginning of a lab; `say` gets a line for each part.
+/// Makes the beginning of a lab, all that it builds on first; `say` gets a line for each part.
 ///
 /// # Errors
 /// When a command fails, with what it said.
-pub async fn begin(place: &Place, start: Start, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+pub async fn begin(place: &Place, start: &[String], say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+    let beginnings = beginning::order(start, &beginning::all()?)?;
     say("cleaning up");
     clean(place).await?;
-    images(place, say).await?;
-    let parts = labs::start(start)?;
-    for part in &parts {
-        let (Part::Commands(block), facts) = (part, Facts::gather(place).await?) else { continue };
-        if facts.applies(block) {
-            say(&format!("on {}: {}", block.place(), first_line(&block.script)));
-            let output = run(place, block, &facts).await?;
-            if output.code != 0 {
-                bail!(
-                    "the lab's beginning could not be made; on {}:\n{}\nsaid:\n{}{}",
-                    block.place(),
-                    facts.fill(&block.script)?,
-                    output.stdout,
-                    output.stderr
-                );
+    let facts = Facts::gather(place).await?;
+    mesh(place, &facts, say).await?;
+    for beginning in &beginnings {
+        if let Some(reason) = Need::first_lacking(&beginning.needs, place, &facts).await? {
+            bail!("the beginning `{}` cannot be made: {reason}", beginning.name);
+        }
+        images::ensure(place, &beginning.images, say).await?;
+        for block in &beginning.commands {
+            // There is a token only once there is a swarm.
+            let facts = Facts::gather(place).await?;
+            if facts.applies(block) {
+                say(&format!("on {}: {}", block.place(), first_line(&block.script)));
+                run_ok(place, block, &facts).await.with_context(|| format!("the beginning `{}`", beginning.name))?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Runs a block that must succeed.
+///
+/// # Errors
+/// When it does not, with what it said.
+pub async fn run_ok(place: &Place, block: &Commands, facts: &Facts) -> Result<()> {
+    let output = run(place, block, facts).await?;
+    if output.code != 0 {
+        bail!(
+            "on {} this ended with {}:\n{}\n{}{}",
+            block.place(),
+            output.code,
+            facts.fill(&block.script)?,
+            output.stdout,
+            output.stderr
+        );
     }
     Ok(())
 }
@@ -132,33 +151,20 @@ pub async fn run(place: &Place, block: &Commands, facts: &Facts) -> Result<clust
     }
 }
 
-/// Public images come to the nodes from this machine's engine where it has them, so that no class needs a registry.
-async fn images(place: &Place, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
+/// Where the kernel has no routing mesh, what stands in for it is on every node: it cannot come from the registry that it
+/// makes reachable.
+async fn mesh(place: &Place, facts: &Facts, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
     let Place::Cluster { outer, name } = place else { return Ok(()) };
-    let mut line = |text: &str| say(text);
-    for (image, _) in standin::IMAGES {
-        if !cluster::image::present(outer.docker(), image).await {
-            standin::ensure(outer.docker(), standin::From::Either, false, cluster::image::MIRROR, &mut line).await?;
-        }
+    if facts.ipvs {
+        return Ok(());
     }
     let head = cluster::node_engine(name, "head").await?;
-    for (image, _) in standin::IMAGES {
-        if !cluster::image::present(head.docker(), image).await {
-            say(&format!("carrying {image} to head"));
-            load::load(outer, name, &[image.to_owned()], &["head".to_owned()]).await?;
-        }
+    if !cluster::image::present(head.docker(), "dockercoins/mesh:latest").await {
+        say("building the stand-in for the routing mesh, which this kernel does not have");
+        let build = "docker build -q -f compose/Dockerfile --target mesh {{binaries}} -t dockercoins/mesh:latest .";
+        place.run_ok("head", &facts.fill(build)?).await?;
     }
-    let facts = Facts::gather(place).await?;
-    if !facts.ipvs {
-        // What stands in for the routing mesh cannot come from the registry that it makes reachable.
-        if !cluster::image::present(head.docker(), "dockercoins/mesh:latest").await {
-            say("building the stand-in for the routing mesh, which this kernel lacks");
-            let build = "docker build -q -f compose/Dockerfile --target mesh {{binaries}} -t dockercoins/mesh:latest .";
-            place.run_ok("head", &facts.fill(build)?).await?;
-        }
-        load::spread(outer, name, &["dockercoins/mesh:latest"]).await?;
-    }
-    Ok(())
+    load::spread(outer, name, &["dockercoins/mesh:latest"]).await
 }
 
 /// What is there on each node, images excepted: two of these are equal when nothing was left behind.

@@ -7,9 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Version of the file's form.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything that is kept of one student.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,15 +21,18 @@ pub struct Progress {
     pub student: String,
     /// The lab and the step that are next.
     pub current: Option<Position>,
-    /// What was done in each lab, by its number.
-    pub labs: BTreeMap<usize, LabProgress>,
+    /// What was done in each lab, by its track and name, `coins/compose`.
+    pub labs: BTreeMap<String, LabProgress>,
+    /// What the order of choices is made of, for this student alone.
+    #[serde(default)]
+    pub seed: u64,
 }
 
 /// A step of a lab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// The lab's number.
-    pub lab: usize,
+    /// The lab's track and name, `coins/compose`.
+    pub lab: String,
     /// The step's number.
     pub step: usize,
 }
@@ -57,10 +61,22 @@ pub struct StepProgress {
     pub hints: u32,
     /// How often the solution was read.
     pub solutions: u32,
-    /// The answers to its question, in their order; the first is the prediction.
+    /// The answers to its question, in their order and with the letters of the lab's file; the first is the prediction.
     pub answers: Vec<char>,
     /// What was measured when the checks passed.
     pub measured: Vec<Measured>,
+    /// What was typed as an answer, in order.
+    #[serde(default)]
+    pub typed: Vec<String>,
+    /// How often a block of commands was run by the program instead of being typed.
+    #[serde(default)]
+    pub ran: u32,
+    /// Why it was skipped, where this Swarm lacks what it needs.
+    #[serde(default)]
+    pub skipped: Option<String>,
+    /// What `changed` and `unchanged` compare with, as it was when the step began.
+    #[serde(default)]
+    pub begun_with: BTreeMap<String, String>,
 }
 
 /// A speed.
@@ -77,6 +93,33 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
+/// The labs as they were numbered when progress was kept by numbers.
+const NUMBERED: [&str; 8] =
+    ["compose", "bottleneck", "swarm", "registry", "services", "scaling", "stacks", "node-dies"];
+
+/// A file of version 1, with names in place of the labs' numbers.
+fn by_name(mut value: Value) -> Value {
+    let name =
+        |number: usize| number.checked_sub(1).and_then(|at| NUMBERED.get(at)).map(|slug| format!("coins/{slug}"));
+    if let Some(labs) = value["labs"].as_object().cloned() {
+        let named = labs.into_iter().filter_map(|(number, lab)| Some((name(number.parse().ok()?)?, lab)));
+        value["labs"] = Value::Object(named.collect());
+    }
+    let current = value["current"]["lab"].as_u64().and_then(|number| name(usize::try_from(number).ok()?));
+    match current {
+        Some(lab) => value["current"]["lab"] = Value::String(lab),
+        None => value["current"] = Value::Null,
+    }
+    value["schema"] = SCHEMA.into();
+    value
+}
+
+/// A number that no two students share, and that no harm comes from if they do.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::hash::RandomState::new().build_hasher().finish().max(1)
+}
+
 /// Where progress is kept: $XDG_STATE_HOME/swarmlab/progress.json.
 ///
 /// # Errors
@@ -90,7 +133,7 @@ pub fn path() -> Result<PathBuf> {
 }
 
 impl Progress {
-    /// Reads it; where there is none, it is empty.
+    /// Reads it; where there is none, it is empty. One that an older program wrote is brought up to date.
     ///
     /// # Errors
     /// When the file cannot be read. It is left as it is.
@@ -98,14 +141,22 @@ impl Progress {
         let text = match std::fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Progress { schema: SCHEMA, ..Progress::default() });
+                return Ok(Progress { schema: SCHEMA, seed: seed(), ..Progress::default() });
             }
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        let progress: Progress = serde_json::from_str(&text)
-            .with_context(|| format!("{} is not a progress file; move it away to begin anew", path.display()))?;
+        let not = || format!("{} is not a progress file; move it away to begin anew", path.display());
+        let value: Value = serde_json::from_str(&text).with_context(not)?;
+        let value = match value["schema"].as_u64() {
+            Some(1) => by_name(value),
+            _ => value,
+        };
+        let mut progress: Progress = serde_json::from_value(value).with_context(not)?;
         if progress.schema != SCHEMA {
             bail!("{} is of version {}, and this program knows {SCHEMA}", path.display(), progress.schema);
+        }
+        if progress.seed == 0 {
+            progress.seed = seed();
         }
         Ok(progress)
     }
@@ -127,8 +178,8 @@ impl Progress {
     }
 
     /// The record of a step, made where there is none; its clock starts then.
-    pub fn step(&mut self, at: Position) -> &mut StepProgress {
-        let step = self.labs.entry(at.lab).or_default().steps.entry(at.step).or_default();
+    pub fn step(&mut self, at: &Position) -> &mut StepProgress {
+        let step = self.labs.entry(at.lab.clone()).or_default().steps.entry(at.step).or_default();
         if step.begun == 0 {
             step.begun = now();
         }
@@ -136,13 +187,13 @@ impl Progress {
     }
 
     /// The record of a step, where there is one.
-    pub fn seen(&self, at: Position) -> Option<&StepProgress> {
+    pub fn seen(&self, at: &Position) -> Option<&StepProgress> {
         self.labs.get(&at.lab)?.steps.get(&at.step)
     }
 
     /// How many steps of a lab have passed.
-    pub fn passed(&self, lab: usize) -> usize {
-        self.labs.get(&lab).map_or(0, |lab| lab.steps.values().filter(|step| step.passed.is_some()).count())
+    pub fn passed(&self, lab: &str) -> usize {
+        self.labs.get(lab).map_or(0, |lab| lab.steps.values().filter(|step| step.passed.is_some()).count())
     }
 }
 
@@ -154,19 +205,35 @@ mod tests {
     fn what_is_saved_is_read_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("swarmlab/progress.json");
-        assert_eq!(Progress::load(&path).unwrap(), Progress { schema: 1, ..Progress::default() });
-        let mut progress = Progress { schema: 1, student: "Ada".to_owned(), ..Progress::default() };
-        let at = Position { lab: 2, step: 3 };
-        progress.current = Some(at);
-        let step = progress.step(at);
+        let fresh = Progress::load(&path).unwrap();
+        assert_eq!((fresh.schema, fresh.labs.len(), fresh.seed != 0), (SCHEMA, 0, true));
+        let mut progress = Progress { student: "Ada".to_owned(), ..fresh };
+        let at = Position { lab: "coins/bottleneck".to_owned(), step: 3 };
+        progress.current = Some(at.clone());
+        let step = progress.step(&at);
         step.answers.push('b');
         step.passed = Some(now());
         step.measured.push(Measured { workers: 10, hashes_per_second: 9.97 });
         progress.save(&path).unwrap();
         assert_eq!(Progress::load(&path).unwrap(), progress);
-        assert_eq!((progress.passed(2), progress.passed(1)), (1, 0));
+        assert_eq!((progress.passed("coins/bottleneck"), progress.passed("coins/compose")), (1, 0));
         // Nothing else is left in the folder.
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn progress_by_numbers_becomes_progress_by_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress.json");
+        let old = r#"{"schema":1,"student":"Ada","current":{"lab":6,"step":2},"labs":{"2":{"started":5,"starts":1,"steps":{"3":
+            {"begun":7,"passed":9,"checks":1,"hints":0,"solutions":0,"answers":["c"],"measured":[]}}},"99":{"started":1,"starts":1,"steps":{}}}}"#;
+        std::fs::write(&path, old).unwrap();
+        let progress = Progress::load(&path).unwrap();
+        assert_eq!(progress.current, Some(Position { lab: "coins/scaling".to_owned(), step: 2 }));
+        assert_eq!(progress.labs.keys().collect::<Vec<_>>(), ["coins/bottleneck"]);
+        let at = Position { lab: "coins/bottleneck".to_owned(), step: 3 };
+        assert_eq!(progress.seen(&at).unwrap().answers, ['c']);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
     }
 
     #[test]
@@ -175,6 +242,7 @@ mod tests {
         let path = folder.path().join("progress.json");
         for (text, said) in [
             ("{\"schema\": 1", "is not a progress file"),
+            ("[]", "is not a progress file"),
             ("{\"schema\":9,\"student\":\"\",\"current\":null,\"labs\":{}}", "version 9"),
         ] {
             std::fs::write(&path, text).unwrap();

@@ -1,4 +1,4 @@
-//! Which labs a class does, and in which order: a file that the teacher writes, a lab's number on each line.
+//! Which labs a class does, and in which order: a file that the teacher writes, a lab on each line, as `web/2` or, in the first track, its number.
 
 use std::path::Path;
 
@@ -26,17 +26,15 @@ fn choose(text: &str, all: &[Lab]) -> Result<Vec<Lab>> {
         if said.is_empty() {
             continue;
         }
-        let lab = said.parse().ok().and_then(|wanted: usize| all.iter().find(|lab| lab.number == wanted));
-        let count = all.len();
-        let lab =
-            lab.with_context(|| format!("line {number}: `{said}` is no lab; write a number from 1 to {count}"))?;
-        if chosen.iter().any(|known| known.number == lab.number) {
+        let lab = labs::find(all, said)
+            .with_context(|| format!("line {number}: `{said}` is no lab; write one as `coins/1`"))?;
+        if chosen.iter().any(|known| known.id() == lab.id()) {
             bail!("line {number}: lab {said} stands there twice");
         }
         chosen.push(lab.clone());
     }
     if chosen.is_empty() {
-        bail!("it names no lab; write the number of one on each line");
+        bail!("it names no lab; write one on each line, as `coins/1`");
     }
     Ok(chosen)
 }
@@ -47,18 +45,19 @@ mod tests {
 
     fn numbers(text: &str) -> Result<Vec<usize>, String> {
         let all = labs::all().unwrap();
+        // All labs of a track are there, in its order; the numbers say which.
         choose(text, &all).map(|labs| labs.iter().map(|lab| lab.number).collect()).map_err(|error| error.to_string())
     }
 
     #[test]
     fn labs_come_in_the_order_of_the_file() {
-        assert_eq!(numbers("# first week\n2\n1   # afterwards\n\n6\n"), Ok(vec![2, 1, 6]));
+        assert_eq!(numbers("# first week\n2\ncoins/1   # afterwards\n\nscaling\n"), Ok(vec![2, 1, 6]));
     }
 
     #[test]
     fn a_mistake_is_named_with_its_line() {
         assert!(numbers("1\ntwo\n").unwrap_err().starts_with("line 2: `two` is no lab"));
-        assert!(numbers("99").unwrap_err().contains("from 1 to 8"));
+        assert!(numbers("99").unwrap_err().contains("`99` is no lab"));
         assert!(numbers("3\n4\n3").unwrap_err().starts_with("line 3: lab 3 stands there twice"));
         assert!(numbers("# nothing\n").unwrap_err().contains("names no lab"));
     }

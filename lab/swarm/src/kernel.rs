@@ -28,6 +28,11 @@ pub fn vxlan() -> Module {
     module("vxlan", Path::new("/"))
 }
 
+/// Whether this kernel can mount NFS.
+pub fn nfs() -> Module {
+    module("nfs", Path::new("/"))
+}
+
 /// Looks for a module in the tree that starts at `root`.
 fn module(name: &str, root: &Path) -> Module {
     let sign = match name {

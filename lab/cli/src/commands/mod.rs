@@ -9,6 +9,7 @@ mod images;
 mod manager;
 mod registry;
 mod tasks;
+mod wait;
 
 use std::process::ExitCode;
 
@@ -33,6 +34,7 @@ pub enum Command {
     Images(images::Args),
     Registry(registry::Args),
     Tasks(tasks::Args),
+    Wait(wait::Args),
     /// List the labs
     List(guide::Syllabus),
     Start(guide::walk::Start),
@@ -41,7 +43,7 @@ pub enum Command {
     /// Walk the current step and those after it: predict, run, check
     Run(guide::walk::Here),
     /// Look whether the current step is done
-    Check(guide::walk::Here),
+    Check(guide::walk::Check),
     /// Show the hint of the current step
     Hint(guide::walk::Here),
     /// Show the solution of the current step
@@ -69,6 +71,7 @@ impl Command {
             Command::Images(args) => wait(images::run(args)),
             Command::Registry(args) => wait(registry::run(args)),
             Command::Tasks(args) => wait(tasks::run(args)),
+            Command::Wait(args) => wait(wait::run(args)),
             Command::List(syllabus) => guide::catalogue::list(&syllabus),
             Command::Start(args) => wait(guide::walk::start(args)),
             Command::Next(args) => wait(guide::walk::next(args)),

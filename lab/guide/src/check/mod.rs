@@ -1,93 +1,100 @@
 //! Checks: what must hold when a step is done, each with a sentence for the student when it does not.
+//!
+//! A line of a check is a verb with its arguments. `verbs` is the table of them; `line` reads one; each verb is a small
+//! file that reads its arguments, says in a few words what it looks at, and looks.
 
-mod compose;
+mod compare;
+mod docker;
 mod http;
-mod measure;
-mod read;
-mod swarm;
+mod line;
+mod lint;
+mod names;
+mod path;
+mod source;
+mod verb;
+mod verbs;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use http::get;
+use async_trait::async_trait;
+use swarm::patient;
 
+pub use compare::number as number_in;
+pub(crate) use http::get;
+pub use line::Args;
+pub use source::Source;
+pub use verbs::{VERBS, Verb};
+
+use crate::facts::Facts;
+use crate::lab::{Only, Question};
 use crate::place::Place;
 use crate::state::Measured;
 
-/// One thing that must hold.
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Not,
+    /// This Swarm lacks what it needs, so nobody looked.
+    Skipped,
+}
+
+/// What a check found, in a sentence.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Assertion {
-    /// The step's question is answered rightly.
-    Answer(char),
-    /// So many containers of a compose service run.
-    ComposeRunning(String, usize),
-    /// The application was stopped, and runs again.
-    ComposeRestarted,
-    /// Nothing is left of the application by compose.
-    ComposeGone,
-    /// From inside the first compose service, the name of the second leads to it.
-    Resolves(String, String),
-    /// Nothing listens on these ports of head.
-    PortsFree(Vec<u16>),
-    /// A path on a port of a node answers with 200.
-    HttpOk(String, u16, String),
-    /// The same on every node.
-    HttpOkEverywhere(u16, String),
-    /// The count of hashes grows.
-    CounterMoves,
-    /// The application's containers on head use less than so much of one processor, in percent.
-    CpuUnder(f64),
-    /// So many hashes a second, within so many percent.
-    Rate(f64, f64),
-    /// The first port of head takes so many times longer to answer than the second.
-    Slower(u16, u16, f64),
-    /// The engine of head manages a swarm.
-    SwarmActive,
-    /// The managers listen on this port.
-    SwarmPort(u16),
-    /// Nodes are in the swarm by their private addresses.
-    PrivateAddresses,
-    /// So many nodes are Ready.
-    NodesReady(usize),
-    /// So many nodes are managers.
-    Managers(usize),
-    /// A service has so many replicas, and all run.
-    Running(String, u32),
-    /// A service has a running task on each node.
-    Global(String),
-    /// There is no such service.
-    NoService(String),
-    /// The tasks of a service are spread over the nodes.
-    Spread(String),
-    /// A volume is mounted into a service's tasks.
-    Mounted(String, String),
-    /// The registry answers on every node.
-    CatalogEverywhere,
-    /// The registry has a repository with a tag.
-    CatalogHas(String, String),
-    /// A node has an image.
-    ImageOn(String, String),
-    /// There is an overlay network that containers can be attached to.
-    Overlay(String),
-    /// There is no such network.
-    NoNetwork(String),
-    /// A task of a service has failed, and another took its place.
-    Replaced(String),
-    /// `lab tasks` and `docker service ps` say the same of a service.
-    TasksTable(String),
-    /// All tasks of a service run an image that has this in its name.
-    RunsImage(String, String),
-    /// The last update of a service ended so.
-    Updated(String, String),
-    /// A node is in this state.
-    NodeState(String, String),
-    /// A node has this availability.
-    Availability(String, String),
-    /// No task of a service runs on a node.
-    NoneOn(String, String),
-    /// A task of a service runs on a node.
-    SomeOn(String, String),
-    /// A stack has so many services.
-    Stack(String, usize),
+pub struct Finding {
+    /// Whether it holds.
+    pub outcome: Outcome,
+    /// What was seen; where it does not hold, with what to do.
+    pub said: String,
+    /// Whether it may hold in a moment without anybody doing anything: tasks that start, a node that is being missed.
+    pub converging: bool,
+    /// What was measured, where something was.
+    pub measured: Option<Measured>,
+}
+
+impl Finding {
+    fn new(outcome: Outcome, said: impl Into<String>) -> Finding {
+        Finding { outcome, said: said.into(), converging: false, measured: None }
+    }
+
+    /// It holds.
+    pub fn yes(said: impl Into<String>) -> Finding {
+        Finding::new(Outcome::Holds, said)
+    }
+
+    /// It does not.
+    pub fn no(said: impl Into<String>) -> Finding {
+        Finding::new(Outcome::Not, said)
+    }
+
+    /// It does not hold yet, and may in a moment.
+    pub fn not_yet(said: impl Into<String>) -> Finding {
+        Finding { converging: true, ..Finding::no(said) }
+    }
+
+    /// Nobody looked, for this reason.
+    pub fn skipped(reason: impl Into<String>) -> Finding {
+        Finding::new(Outcome::Skipped, reason)
+    }
+
+    /// Holds if the condition does.
+    pub fn when(holds: bool, yes: impl Into<String>, no: impl Into<String>) -> Finding {
+        if holds { Finding::yes(yes) } else { Finding::no(no) }
+    }
+
+    /// Whether it holds.
+    pub fn holds(&self) -> bool {
+        self.outcome == Outcome::Holds
+    }
+
+    /// Whether it stands in the way of the step.
+    pub fn fails(&self) -> bool {
+        self.outcome == Outcome::Not
+    }
 }
 
 /// What a check looks at.
@@ -95,93 +102,157 @@ pub enum Assertion {
 pub struct Scene<'a> {
     /// Where the lab runs.
     pub place: &'a Place,
-    /// The student's answer to the step's question.
-    pub answer: Option<char>,
+    /// What is so there.
+    pub facts: &'a Facts,
+    /// The step's question, for what an answer means.
+    pub question: Option<&'a Question>,
+    /// The letter that was chosen, as it stands in the lab's file.
+    pub choice: Option<char>,
+    /// The answer that was typed.
+    pub typed: Option<String>,
+    /// What `changed` and `unchanged` compare with: each source as it was when the step began.
+    pub begun: &'a BTreeMap<String, String>,
+    /// Only whether it is so already is asked: what measures may look for a shorter time.
+    pub glance: bool,
 }
 
-/// What a check found.
+/// One thing that can be looked at.
+#[async_trait]
+pub trait Look: std::fmt::Debug + Send + Sync {
+    /// What is looked at, in a few words for the student.
+    fn what(&self) -> String;
+
+    /// Looks once. Nothing is changed by looking; an error is a finding too, and says what to do.
+    async fn look(&self, scene: &Scene<'_>) -> anyhow::Result<Finding>;
+
+    /// Whether this is about what the student answered.
+    fn answer(&self) -> Option<Answer> {
+        None
+    }
+
+    /// Whether it takes seconds, and is disturbed by what others do: it is looked at only when all others hold.
+    fn measures(&self) -> bool {
+        false
+    }
+
+    /// How long one look may take.
+    fn bound(&self) -> Duration {
+        Duration::from_secs(20)
+    }
+
+    /// What has to be remembered when the step begins.
+    fn remembers(&self) -> Option<&Source> {
+        None
+    }
+}
+
+/// What kind of answer a line asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    /// Whether it holds.
-    pub holds: bool,
-    /// What was seen, in a sentence; where it does not hold, with what to do.
-    pub said: String,
-    /// What was measured, where something was.
-    pub measured: Option<Measured>,
+pub enum Answer {
+    /// The letter of a choice.
+    Choice(char),
+    /// A word that is true on this Swarm.
+    Text(Source),
+    /// A number that is true on this Swarm.
+    Number(Source),
 }
 
-impl Finding {
-    /// It holds.
-    pub fn yes(said: impl Into<String>) -> Finding {
-        Finding { holds: true, said: said.into(), measured: None }
-    }
+/// One line of a check.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// As it stands in the lab, on one line.
+    pub line: String,
+    /// It must hold before the step too.
+    pub keep: bool,
+    /// It is for a Swarm where all of these hold.
+    pub only: Vec<Only>,
+    /// What is to be done where it does not hold, for verbs that cannot know.
+    pub otherwise: Option<String>,
+    look: Arc<dyn Look>,
+}
 
-    /// It does not.
-    pub fn no(said: impl Into<String>) -> Finding {
-        Finding { holds: false, said: said.into(), measured: None }
-    }
-
-    /// Holds if the condition does.
-    pub fn when(holds: bool, yes: impl Into<String>, no: impl Into<String>) -> Finding {
-        if holds { Finding::yes(yes) } else { Finding::no(no) }
+impl PartialEq for Check {
+    fn eq(&self, other: &Check) -> bool {
+        (&self.line, &self.only) == (&other.line, &other.only)
     }
 }
 
 /// Pause between two looks at something that is still on its way.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
-impl Assertion {
-    /// Whether this is about what the student answered.
-    pub fn is_answer(&self) -> bool {
-        matches!(self, Assertion::Answer(_))
+impl Check {
+    /// Reads a line.
+    ///
+    /// # Errors
+    /// When its verb is unknown or its arguments are not of the verb's form.
+    pub fn read(line: &str, only: &[Only]) -> Result<Check, String> {
+        line::check(line, only)
     }
 
-    /// Looks until it holds, for so long at most. Nothing is changed by looking.
-    pub async fn look(&self, scene: &Scene<'_>, within: Duration) -> Finding {
+    /// What is looked at, in a few words for the student.
+    pub fn what(&self) -> String {
+        self.look.what()
+    }
+
+    /// What kind of answer this asks for, where it does.
+    pub fn answer(&self) -> Option<Answer> {
+        self.look.answer()
+    }
+
+    /// Whether it takes seconds.
+    pub fn measures(&self) -> bool {
+        self.look.measures()
+    }
+
+    /// The line for this Swarm, with its placeholders filled in.
+    fn here(&self, scene: &Scene<'_>) -> anyhow::Result<Arc<dyn Look>> {
+        if !self.line.contains("{{") {
+            return Ok(Arc::clone(&self.look));
+        }
+        let filled = scene.facts.fill(&self.line)?;
+        Ok(Check::read(&filled, &self.only).map_err(anyhow::Error::msg)?.look)
+    }
+
+    /// Looks once, within the bound of the look.
+    pub async fn once(&self, scene: &Scene<'_>) -> Finding {
+        let look = match self.here(scene) {
+            Ok(look) => look,
+            Err(error) => return Finding::no(format!("{error:#}")),
+        };
+        let bound = patient(look.bound());
+        let mut found = match tokio::time::timeout(bound, look.look(scene)).await {
+            Ok(Ok(finding)) => finding,
+            // An engine that does not answer or is in no swarm is a finding: the error says what to do.
+            Ok(Err(error)) => Finding::no(format!("{error:#}")),
+            Err(_) => Finding::no(format!(
+                "there was no answer within {} s: is the node up, and its engine? `lab cluster status`",
+                bound.as_secs()
+            )),
+        };
+        if let (true, Some(otherwise)) = (found.fails(), &self.otherwise) {
+            let otherwise = scene.facts.fill(otherwise).unwrap_or_else(|_| otherwise.clone());
+            found.said = if found.said.is_empty() { otherwise } else { format!("{}. {otherwise}", found.said) };
+        }
+        found
+    }
+
+    /// Looks until it holds, for so long at most; where `stubborn` is not set, only as long as something is on its way.
+    pub async fn look(&self, scene: &Scene<'_>, within: Duration, stubborn: bool) -> Finding {
         let begun = tokio::time::Instant::now();
         loop {
-            let found = match self.once(scene).await {
-                Ok(finding) => finding,
-                // An engine that does not answer or is in no swarm is a finding: the error says what to do.
-                Err(error) => Finding::no(format!("{error:#}")),
-            };
-            if found.holds || self.is_answer() || begun.elapsed() >= within {
+            let found = self.once(scene).await;
+            let waits = stubborn || found.converging;
+            if !found.fails() || self.answer().is_some() || !waits || begun.elapsed() >= within {
                 return found;
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    async fn once(&self, scene: &Scene<'_>) -> anyhow::Result<Finding> {
-        let place = scene.place;
-        match self {
-            Assertion::Answer(right) => Ok(answer(*right, scene.answer)),
-            Assertion::ComposeRunning(service, n) => compose::running(place, service, *n).await,
-            Assertion::ComposeRestarted => compose::restarted(place).await,
-            Assertion::ComposeGone => compose::gone(place).await,
-            Assertion::Resolves(from, name) => compose::resolves(place, from, name).await,
-            Assertion::PortsFree(ports) => http::ports_free(place, ports).await,
-            Assertion::HttpOk(node, port, path) => http::ok(place, node, *port, path).await,
-            Assertion::HttpOkEverywhere(port, path) => http::ok_everywhere(place, *port, path).await,
-            Assertion::CounterMoves => measure::counter_moves(place).await,
-            Assertion::CpuUnder(percent) => measure::cpu_under(place, *percent).await,
-            Assertion::Rate(rate, percent) => measure::rate(place, *rate, *percent).await,
-            Assertion::Slower(slow, fast, factor) => measure::slower(place, *slow, *fast, *factor).await,
-            Assertion::CatalogEverywhere => http::catalog_everywhere(place).await,
-            Assertion::CatalogHas(repository, tag) => http::catalog_has(place, repository, tag).await,
-            Assertion::ImageOn(node, image) => swarm::image_on(place, node, image).await,
-            Assertion::SwarmPort(port) => swarm::port(place, *port).await,
-            other => swarm::look(place, other).await,
-        }
-    }
-}
-
-fn answer(right: char, given: Option<char>) -> Finding {
-    match given {
-        Some(given) if given == right => Finding::yes(format!("{given} is right")),
-        Some(given) => Finding::no(format!(
-            "{given} is not it. Look again at what the commands show, then answer anew: `lab answer LETTER`"
-        )),
-        None => Finding::no("the question is not answered yet: `lab answer LETTER`"),
+    /// What this has to remember when the step begins, as it is now.
+    pub async fn remember(&self, place: &Place, facts: &Facts) -> Option<(String, String)> {
+        let source = self.look.remembers()?;
+        let value = source.filled(facts).value(place).await;
+        Some((source.to_string(), value.unwrap_or_default()))
     }
 }

@@ -21,16 +21,28 @@ pub struct Coverage {
 /// Lists the labs.
 pub fn list(syllabus: &Syllabus) -> anyhow::Result<ExitCode> {
     let progress = Progress::load(&state::path()?)?;
-    for lab in syllabus.labs()? {
-        let here = if progress.current.is_some_and(|at| at.lab == lab.number) { ">" } else { " " };
-        anstream::println!(
-            "{here} {}  {:<40} {:>3} min  {} of {} steps passed",
-            lab.number,
-            lab.title,
-            lab.minutes,
-            progress.passed(lab.number),
-            lab.steps.len()
-        );
+    let chosen = syllabus.labs()?;
+    for track in labs::tracks()? {
+        let ours: Vec<_> = chosen.iter().filter(|lab| lab.track == track.name).collect();
+        if ours.is_empty() {
+            continue;
+        }
+        let (steps, passed) = ours
+            .iter()
+            .fold((0, 0), |(steps, passed), lab| (steps + lab.steps.len(), passed + progress.passed(&lab.id())));
+        anstream::println!("{}: {} ({passed} of {steps} steps)", track.name, track.title);
+        for lab in ours {
+            let here = progress.current.as_ref().is_some_and(|at| at.lab == lab.id());
+            anstream::println!(
+                "{} {:<11} {:<40} {:>3} min  {} of {}",
+                if here { ">" } else { " " },
+                lab.name(),
+                lab.title,
+                lab.minutes,
+                progress.passed(&lab.id()),
+                lab.steps.len()
+            );
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -43,11 +55,12 @@ pub fn status() -> anyhow::Result<ExitCode> {
         anstream::println!("no lab is started; `lab list` shows them, `lab start 1` begins");
         return Ok(ExitCode::SUCCESS);
     };
-    let lab = labs::one(at.lab)?;
-    anstream::println!("lab {}: {}", lab.number, lab.title);
+    let lab = labs::one(&at.lab)?;
+    anstream::println!("{}: {}", lab.name(), lab.title);
     for step in &lab.steps {
         let seen = progress.labs.get(&at.lab).and_then(|lab| lab.steps.get(&step.number));
         let word = match seen {
+            Some(seen) if seen.skipped.is_some() => "skipped",
             Some(seen) if seen.passed.is_some() => "passed",
             Some(_) => "begun",
             None => "",
@@ -71,6 +84,6 @@ pub fn coverage(args: &Coverage) -> anyhow::Result<ExitCode> {
         let steps = if row.steps.is_empty() { "-".to_owned() } else { row.steps.join(" ") };
         anstream::println!("{:<4} {:<20} {}", row.id, steps, row.title.unwrap_or_default());
     }
-    anstream::println!("{covered} of {} rows are covered (steps are LAB.STEP)", rows.len());
+    anstream::println!("{covered} of {} rows are covered (steps are TRACK/LAB.STEP)", rows.len());
     Ok(ExitCode::SUCCESS)
 }

@@ -21,7 +21,7 @@ pub struct Nodes {
 /// Which labs the class does.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Syllabus {
-    /// File with the numbers of the class's labs, one a line, in their order; all labs without it
+    /// File with the class's labs, one a line as `web/2`, in their order; all labs without it
     #[arg(long, env = "LAB_SYLLABUS", value_name = "FILE")]
     syllabus: Option<std::path::PathBuf>,
 }

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use ::guide::check::{Finding, Scene};
 use ::guide::facts::Facts;
-use ::guide::lab::{Lab, Step};
-use ::guide::labs;
+use ::guide::lab::{Lab, Part, Step};
+use ::guide::need::Need;
 use ::guide::place::Place;
 use ::guide::render::{self, Style};
 use ::guide::state::{self, Position, Progress, StepProgress};
+use ::guide::{author, labs, shuffle};
 use anyhow::{Context as _, bail};
 
 use super::Nodes;
@@ -38,9 +39,9 @@ impl Session {
     /// A step by its place.
     pub async fn at(nodes: &Nodes, at: Position) -> anyhow::Result<Session> {
         let place = Place::find(&nodes.cluster).await?;
-        let lab = labs::one(at.lab)?;
+        let lab = labs::one(&at.lab)?;
         if lab.steps.get(at.step.wrapping_sub(1)).is_none() {
-            bail!("lab {} has no step {}; it has 1 to {}", at.lab, at.step, lab.steps.len());
+            bail!("{} has no step {}; it has 1 to {}", lab.name(), at.step, lab.steps.len());
         }
         Ok(Session { place, lab, at, style: super::style(), file: state::path()? })
     }
@@ -58,44 +59,106 @@ impl Session {
         self.change(|progress, at| change(progress.step(at)))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Progress, Position)) -> anyhow::Result<()> {
+    fn change(&self, change: impl FnOnce(&mut Progress, &Position)) -> anyhow::Result<()> {
         // Read anew each time: a second terminal may have written meanwhile.
         let mut progress = Progress::load(&self.file)?;
-        change(&mut progress, self.at);
+        change(&mut progress, &self.at);
         progress.save(&self.file)
     }
 
-    /// The last answer to this step's question.
-    pub fn answer(&self) -> anyhow::Result<Option<char>> {
+    /// What is kept of this step.
+    fn seen(&self) -> anyhow::Result<StepProgress> {
+        Ok(Progress::load(&self.file)?.seen(&self.at).cloned().unwrap_or_default())
+    }
+
+    /// Remembers what is so now, before the student does anything; once a step.
+    pub async fn begin(&self, anew: bool) -> anyhow::Result<()> {
+        if anew || self.seen()?.begun_with.is_empty() {
+            let begun = author::remember(&self.place, &self.facts().await?, self.step()).await;
+            self.record(|step| step.begun_with = begun)?;
+        }
+        Ok(())
+    }
+
+    /// The order in which this student sees the choices.
+    pub fn order(&self) -> anyhow::Result<Vec<char>> {
+        // The seed is made when it is first read, and has to be the same from then on.
         let progress = Progress::load(&self.file)?;
-        Ok(progress.seen(self.at).and_then(|step| step.answers.last().copied()))
-    }
-
-    /// Takes an answer.
-    pub fn give(&self, letter: char) -> anyhow::Result<()> {
+        progress.save(&self.file)?;
         let question = self.step().question.as_ref();
-        let question = question.with_context(|| format!("step {} asks no question", self.at.step))?;
-        if !question.choices.contains(&letter) {
-            let choices: String = question.choices.iter().map(|choice| format!(" {choice}")).collect();
-            bail!("{letter} is no choice; there are{choices}");
-        }
-        self.record(|step| step.answers.push(letter))
+        Ok(question.map(|it| shuffle::order(it, progress.seed, &self.at.lab, self.at.step)).unwrap_or_default())
     }
 
-    /// Looks whether the step is done, shows every finding, and goes on when all hold.
-    pub async fn check(&mut self) -> anyhow::Result<bool> {
-        let step = self.step().clone();
-        let answer = self.answer()?;
-        anstream::println!("{}", render::heading("Checks", self.style));
-        let scene = Scene { place: &self.place, answer };
-        let mut findings: Vec<Finding> = Vec::new();
-        for assertion in &step.checks {
-            // Each is shown as soon as it is known, for one that measures takes some seconds.
-            let finding = assertion.look(&scene, SETTLES_WITHIN).await;
-            anstream::print!("{}", render::finding(finding.holds, &assertion.to_string(), &finding.said, self.style));
-            findings.push(finding);
+    /// Takes an answer: the letter of a choice as it is shown, or what was typed under Ask.
+    pub fn give(&self, word: &str) -> anyhow::Result<()> {
+        let step = self.step();
+        let mut letters = word.chars();
+        let letter = letters.next().filter(|_| letters.next().is_none()).map(|letter| letter.to_ascii_lowercase());
+        let order = self.order()?;
+        if let Some(meant) = letter.and_then(|letter| shuffle::meant(&order, letter)) {
+            return self.record(|step| step.answers.push(meant));
         }
-        let all = findings.iter().all(|finding| finding.holds);
+        if step.ask.is_some() {
+            return self.record(|step| step.typed.push(word.trim().to_owned()));
+        }
+        step.question.as_ref().with_context(|| format!("step {} asks no question", self.at.step))?;
+        let choices: String = ('a'..).take(order.len()).map(|choice| format!(" {choice}")).collect();
+        bail!("{word} is no choice; there are{choices}");
+    }
+
+    /// Why this step is skipped here, where it is.
+    pub async fn lacking(&self) -> anyhow::Result<Option<String>> {
+        let facts = self.facts().await?;
+        match Need::first_lacking(&self.lab.needs, &self.place, &facts).await? {
+            Some(reason) => Ok(Some(reason)),
+            None => Need::first_lacking(&self.step().needs, &self.place, &facts).await,
+        }
+    }
+
+    /// Goes on to the next step, and remembers what it begins with.
+    async fn go_on(&self) -> anyhow::Result<()> {
+        if self.at.step < self.lab.steps.len() {
+            let next = Position { step: self.at.step + 1, ..self.at.clone() };
+            self.change(|progress, _| progress.current = Some(next.clone()))?;
+            let lab = self.lab.clone();
+            let session =
+                Session { place: self.place.clone(), lab, at: next, style: self.style, file: self.file.clone() };
+            session.begin(false).await?;
+        }
+        Ok(())
+    }
+
+    /// Looks whether the step is done, shows every finding, and goes on when all hold. Without `within` it tells at once
+    /// what is missing, and waits only while something is on its way.
+    pub async fn check(&mut self, within: Option<std::time::Duration>) -> anyhow::Result<bool> {
+        anstream::println!("{}", render::heading("Checks", self.style));
+        if let Some(reason) = self.lacking().await? {
+            anstream::println!("  skipped: {reason}");
+            self.record(|step| {
+                step.passed.get_or_insert(state::now());
+                step.skipped = Some(reason);
+            })?;
+            self.go_on().await?;
+            return Ok(true);
+        }
+        let step = self.step().clone();
+        let (seen, facts) = (self.seen()?, self.facts().await?);
+        let scene = Scene {
+            place: &self.place,
+            facts: &facts,
+            question: step.question.as_ref(),
+            choice: seen.answers.last().copied(),
+            typed: seen.typed.last().cloned(),
+            begun: &seen.begun_with,
+            glance: false,
+        };
+        let findings = author::check(&step, &scene, within.unwrap_or(SETTLES_WITHIN), within.is_some()).await;
+        for (check, finding) in &findings {
+            let what = facts.fill(&check.what()).unwrap_or_else(|_| check.what());
+            anstream::print!("{}", render::finding(finding.holds(), &what, &finding.said, self.style));
+        }
+        let findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
+        let all = !findings.iter().any(Finding::fails);
         let measured: Vec<_> = findings.iter().filter_map(|finding| finding.measured).collect();
         self.record(|step| {
             step.checks += 1;
@@ -105,11 +168,19 @@ impl Session {
             }
         })?;
         if all {
-            let last = self.at.step == self.lab.steps.len();
-            let next = if last { self.at } else { Position { step: self.at.step + 1, ..self.at } };
-            self.change(|progress, _| progress.current = Some(next))?;
+            self.go_on().await?;
         }
         Ok(all)
+    }
+
+    /// Parts of a solution, with the letters that this student sees.
+    pub fn explained(&self, parts: Vec<Part>) -> anyhow::Result<Vec<Part>> {
+        let order = self.order()?;
+        let one = |part| match part {
+            Part::Text(text) => Part::Text(shuffle::solution(&text, &order)),
+            commands => commands,
+        };
+        Ok(parts.into_iter().map(one).collect())
     }
 
     /// Shows a text of the lab.

@@ -1,7 +1,7 @@
 //! One step, shown and run.
 
 use ::guide::lab::{Commands, On, Part};
-use ::guide::{place, render};
+use ::guide::{place, render, shuffle};
 
 use super::session::Session;
 
@@ -9,12 +9,12 @@ impl Session {
     /// The heading, why, and the question.
     pub async fn show_question(&self) -> anyhow::Result<()> {
         let (facts, step) = (self.facts().await?, self.step());
-        let heading = format!("Lab {}, step {} of {}: {}", self.at.lab, self.at.step, self.lab.steps.len(), step.title);
+        let heading = format!("{}, step {} of {}: {}", self.lab.name(), self.at.step, self.lab.steps.len(), step.title);
         anstream::println!("{}\n", render::heading(&heading, self.style));
         self.show(&facts.text(&step.purpose)?);
         if let Some(question) = &step.question {
             anstream::println!("{}", render::heading("Predict", self.style));
-            self.show(&facts.text(&question.text)?);
+            self.show(&facts.text(&shuffle::question(question, &self.order()?))?);
         }
         Ok(())
     }
@@ -30,7 +30,12 @@ impl Session {
     /// What to look at.
     pub async fn show_observe(&self) -> anyhow::Result<()> {
         anstream::println!("{}", render::heading("Observe", self.style));
-        self.show(&self.facts().await?.text(&self.step().observe)?);
+        let facts = self.facts().await?;
+        self.show(&facts.text(&self.step().observe)?);
+        if let Some(ask) = &self.step().ask {
+            anstream::println!("{}", render::heading("Answer", self.style));
+            self.show(&facts.text(ask)?);
+        }
         Ok(())
     }
 
@@ -58,7 +63,7 @@ impl Session {
         if counts {
             self.record(|step| step.solutions += 1)?;
         }
-        let parts = self.facts().await?.parts(&self.step().solution)?;
+        let parts = self.explained(self.facts().await?.parts(&self.step().solution)?)?;
         self.show_parts(&parts);
         let only_text = !parts.iter().any(|part| matches!(part, Part::Commands(_)));
         if counts && only_text {

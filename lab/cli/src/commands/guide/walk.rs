@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use ::guide::lab::{Lab, Part};
 use ::guide::place::Place;
 use ::guide::state::{self, Position, Progress};
-use ::guide::{labs, reset};
+use ::guide::{author, labs, reset};
 
 use super::Nodes;
 use super::session::Session;
@@ -17,8 +17,8 @@ const NOT_DONE: u8 = 3;
 /// Begins a lab: makes its beginning and shows the first step
 #[derive(Debug, clap::Args)]
 pub struct Start {
-    /// The lab's number
-    lab: usize,
+    /// The lab, as `web/2` or `web/one-door`; a number alone is one of the first track, coins
+    lab: String,
     /// Go on without asking, on machines of their own
     #[arg(long)]
     yes: bool,
@@ -33,18 +33,32 @@ pub struct Here {
     nodes: Nodes,
 }
 
-/// Answers the question of the current step
+/// Options of a check.
 #[derive(Debug, clap::Args)]
-pub struct Answer {
-    /// The letter of the choice
-    letter: char,
+pub struct Check {
+    /// Look again until it holds, for so many seconds at most
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    wait: Option<u64>,
     #[command(flatten)]
     nodes: Nodes,
 }
 
-/// Back to the beginning of the current lab, from any state
+/// Answers the question of the current step
+#[derive(Debug, clap::Args)]
+pub struct Answer {
+    /// The letter of the choice, or the word or number that is asked for
+    #[arg(allow_hyphen_values = true)]
+    word: String,
+    #[command(flatten)]
+    nodes: Nodes,
+}
+
+/// Back to the beginning of the current lab, or of one of its steps, from any state
 #[derive(Debug, clap::Args)]
 pub struct Reset {
+    /// Do the steps before this one by their solutions
+    #[arg(long, value_name = "N")]
+    step: Option<usize>,
     /// Go on without asking, on machines of their own
     #[arg(long)]
     yes: bool,
@@ -54,7 +68,7 @@ pub struct Reset {
 
 /// Begins a lab.
 pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
-    let lab = labs::one(args.lab)?;
+    let lab = labs::one(&args.lab)?;
     let place = Place::find(&args.nodes.cluster).await?;
     if !consent(&place, args.yes)? {
         return Ok(ExitCode::FAILURE);
@@ -62,22 +76,23 @@ pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
     begin(&place, &lab).await?;
     let file = state::path()?;
     let mut progress = Progress::load(&file)?;
-    let at = Position { lab: lab.number, step: 1 };
-    let record = progress.labs.entry(lab.number).or_default();
+    let at = Position { lab: lab.id(), step: 1 };
+    let record = progress.labs.entry(lab.id()).or_default();
     record.started = state::now();
     record.starts += 1;
-    progress.step(at);
-    progress.current = Some(at);
+    progress.step(&at);
+    progress.current = Some(at.clone());
     progress.save(&file)?;
     let session = Session::at(&args.nodes, at).await?;
+    session.begin(true).await?;
     session.show(&session.facts().await?.text(&lab.intro)?);
     anstream::println!("`lab run` walks the first step with you; `lab next` only shows it.");
     Ok(ExitCode::SUCCESS)
 }
 
 async fn begin(place: &Place, lab: &Lab) -> anyhow::Result<()> {
-    anstream::eprintln!("lab {}: {}", lab.number, lab.title);
-    reset::begin(place, lab.start, &|line| anstream::eprintln!("  {line}")).await
+    anstream::eprintln!("{}: {}", lab.name(), lab.title);
+    reset::begin(place, &lab.start, &|line| anstream::eprintln!("  {line}")).await
 }
 
 /// On machines of their own, others may be using the swarm that is left.
@@ -96,7 +111,7 @@ fn consent(place: &Place, yes: bool) -> anyhow::Result<bool> {
 /// Shows the current step.
 pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
     let session = Session::current(&args.nodes).await?;
-    session.record(|_| {})?;
+    session.begin(false).await?;
     session.show_question().await?;
     session.show_task().await?;
     anstream::println!("Then: `lab answer LETTER`, `lab check`. Stuck: `lab hint`, `lab solution`.");
@@ -104,9 +119,9 @@ pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
 }
 
 /// Checks the current step.
-pub async fn check(args: Here) -> anyhow::Result<ExitCode> {
+pub async fn check(args: Check) -> anyhow::Result<ExitCode> {
     let mut session = Session::current(&args.nodes).await?;
-    let passed = session.check().await?;
+    let passed = session.check(args.wait.map(std::time::Duration::from_secs)).await?;
     Ok(conclude(&session, passed))
 }
 
@@ -114,9 +129,9 @@ fn conclude(session: &Session, passed: bool) -> ExitCode {
     let last = session.at.step == session.lab.steps.len();
     match (passed, last) {
         (true, true) => {
-            let next = session.lab.number + 1;
-            let then = if next <= labs::FILES.len() { format!("; `lab start {next}` goes on") } else { String::new() };
-            anstream::println!("Lab {} is done{then}.", session.lab.number);
+            let next = format!("{}/{}", session.lab.track, session.lab.number + 1);
+            let then = labs::one(&next).map(|_| format!("; `lab start {next}` goes on")).unwrap_or_default();
+            anstream::println!("{} is done{then}.", session.lab.name());
         }
         (true, false) => anstream::println!("Step {} is done; `lab run` or `lab next` goes on.", session.at.step),
         (false, _) => anstream::println!("Not done yet. `lab hint` helps, `lab check` looks again."),
@@ -139,8 +154,8 @@ pub async fn solution(args: Here) -> anyhow::Result<ExitCode> {
 /// Takes an answer.
 pub async fn answer(args: Answer) -> anyhow::Result<ExitCode> {
     let session = Session::current(&args.nodes).await?;
-    session.give(args.letter)?;
-    anstream::println!("noted: {}. Now do the step, and see whether you were right.", args.letter);
+    session.give(&args.word)?;
+    anstream::println!("noted: {}. `lab check` says whether it is right.", args.word);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,12 +165,26 @@ pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
     if !consent(&session.place, args.yes)? {
         return Ok(ExitCode::FAILURE);
     }
+    let to = args.step.unwrap_or(1);
+    anyhow::ensure!(
+        (1..=session.lab.steps.len()).contains(&to),
+        "{} has no step {to}; it has 1 to {}",
+        session.lab.name(),
+        session.lab.steps.len()
+    );
     begin(&session.place, &session.lab).await?;
+    for step in &session.lab.steps[..to - 1] {
+        anstream::eprintln!("  step {}: {}", step.number, step.title);
+        author::replay(&session.place, step).await?;
+    }
     let file = state::path()?;
     let mut progress = Progress::load(&file)?;
-    progress.current = Some(Position { step: 1, ..session.at });
+    let at = Position { step: to, ..session.at.clone() };
+    progress.current = Some(at.clone());
     progress.save(&file)?;
-    anstream::println!("lab {} is at its beginning; what you have passed stays on record", session.at.lab);
+    Session::at(&args.nodes, at).await?.begin(true).await?;
+    let where_to = if to == 1 { "its beginning".to_owned() } else { format!("the beginning of step {to}") };
+    anstream::println!("{} is at {where_to}; what you have passed stays on record", session.lab.name());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -163,7 +192,7 @@ pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
 pub async fn run(args: Here) -> anyhow::Result<ExitCode> {
     loop {
         let mut session = Session::current(&args.nodes).await?;
-        let at = session.at;
+        let at = session.at.clone();
         if !walk(&mut session).await? {
             return Ok(ExitCode::from(NOT_DONE));
         }
@@ -180,7 +209,11 @@ pub async fn run(args: Here) -> anyhow::Result<ExitCode> {
 
 /// One step: question, commands, checks. Returns whether it passed.
 async fn walk(session: &mut Session) -> anyhow::Result<bool> {
-    session.record(|_| {})?;
+    session.begin(false).await?;
+    if let Some(reason) = session.lacking().await? {
+        anstream::println!("{}: {} is skipped: {reason}", session.lab.name(), session.step().title);
+        return session.check(None).await;
+    }
     session.show_question().await?;
     if session.step().question.is_some() && !predict(session)? {
         return Ok(false);
@@ -192,11 +225,14 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
         session.show_parts(std::slice::from_ref(part));
         if let Part::Commands(block) = part {
             loop {
-                match prompt("[Enter] run   [s] type it in a shell   [k] skip   [q] quit: ")?.as_deref() {
+                match prompt("[Enter] type it in a shell   [r] run it for me   [k] typed elsewhere   [q] quit: ")?
+                    .as_deref()
+                {
                     Some("q") => return Ok(false),
-                    Some("s") => session.shell().await?,
+                    Some("") => session.shell().await?,
                     Some("k") => {}
-                    Some("") | None => {
+                    Some("r") | None => {
+                        session.record(|step| step.ran += 1)?;
                         let code = session.run_block(block).await?;
                         if code != 0 {
                             anstream::println!("(it ended with exit code {code})");
@@ -217,41 +253,44 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
 }
 
 fn predict(session: &Session) -> anyhow::Result<bool> {
+    ask(session, "Your prediction (a letter; [q] quit): ")
+}
+
+/// Asks until there is an answer; whether to go on.
+fn ask(session: &Session, text: &str) -> anyhow::Result<bool> {
     loop {
-        match prompt("Your prediction (a letter; [q] quit): ")?.as_deref() {
+        match prompt(text)?.as_deref() {
             Some("q") => return Ok(false),
             None => return Ok(true),
-            Some(word) => {
-                let mut letters = word.chars();
-                match (letters.next().map(|letter| letter.to_ascii_lowercase()), letters.next()) {
-                    (Some(letter), None) => match session.give(letter) {
-                        Ok(()) => return Ok(true),
-                        Err(error) => anstream::println!("{error}"),
-                    },
-                    _ => anstream::println!("one letter"),
-                }
-            }
+            Some("") => {}
+            Some(word) => match session.give(word) {
+                Ok(()) => return Ok(true),
+                Err(error) => anstream::println!("{error}"),
+            },
         }
     }
 }
 
 /// Checks until they pass or the student has had enough.
 async fn verify(session: &mut Session) -> anyhow::Result<bool> {
+    if session.step().ask.is_some() && !ask(session, "Your answer ([q] quit): ")? {
+        return Ok(false);
+    }
     if interactive() && prompt("[Enter] check: ")?.is_none() {
         return Ok(false);
     }
     loop {
-        if session.check().await? {
+        if session.check(None).await? {
             anstream::println!();
             session.show_solution(false).await?;
             return Ok(true);
         }
         loop {
-            let ask = "[Enter] check again  [a] answer  [s] shell  [h] hint  [v] solution  [q] quit: ";
-            match prompt(ask)?.as_deref() {
+            let choices = "[Enter] check again  [a] answer  [s] shell  [h] hint  [v] solution  [q] quit: ";
+            match prompt(choices)?.as_deref() {
                 Some("") => break,
                 Some("a") => {
-                    if !predict(session)? {
+                    if !ask(session, "Your answer ([q] quit): ")? {
                         return Ok(false);
                     }
                     break;

@@ -1,0 +1,18 @@
+//! The verbs: each file has one, or a few that belong together.
+
+pub mod answer;
+pub mod changed;
+pub mod compose;
+pub mod http;
+pub mod inspect;
+pub mod lint;
+pub mod measure;
+pub mod names;
+pub mod nodes;
+pub mod registry;
+pub mod run;
+pub mod service;
+pub mod table;
+pub mod tcp;
+pub mod things;
+pub mod update;
