@@ -40,7 +40,8 @@ docker_engine() {
 programs() {
     mkdir -p target/images
     for program in rng hasher worker webui loadgen lab; do
-        [ -x "target/images/$program" ] || docker build -f compose/Dockerfile --target "$program" --output target/images .
+        [ -x "target/images/$program" ] ||
+            docker build -f compose/Dockerfile --target "$program" --build-arg PROGRAMS="$program" --output target/images .
     done
     cp target/images/lab target/images/loadgen "$bin/"
 }

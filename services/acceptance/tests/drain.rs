@@ -39,6 +39,28 @@ fn a_request_in_flight_finishes_and_the_listener_closes_at_once() {
 }
 
 #[test]
+fn connections_that_the_kernel_has_accepted_are_answered() {
+    let mut rng = Service::start("rng", &["--delay", "0", "--concurrency", "0"]);
+    // While it stands still, the kernel accepts for it.
+    rng.program.signal("STOP");
+    let ask = |_| {
+        let mut stream = TcpStream::connect(&rng.address).expect("a connection");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        stream.write_all(b"GET /32 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+        stream
+    };
+    let streams: Vec<_> = (0..500).map(ask).collect();
+    rng.program.signal("TERM");
+    rng.program.signal("CONT");
+    for (number, mut stream) in streams.into_iter().enumerate() {
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap_or_else(|error| panic!("connection {number}: {error}"));
+        assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 200"), "connection {number}");
+    }
+    assert_eq!(rng.program.wait(), Some(0), "{}", rng.program.log());
+}
+
+#[test]
 fn a_large_answer_that_is_read_slowly_arrives_whole() {
     let mut rng = Service::start("rng", &["--delay", "0", "--drain-timeout", "20s"]);
     let mut stream = TcpStream::connect(&rng.address).expect("a connection");

@@ -35,6 +35,14 @@ fn ask(address: &str, size: usize) -> Result<Option<()>, String> {
     if whole { Ok(Some(())) } else { Err(format!("{} of {size} bytes", answer.len() - head)) }
 }
 
+/// The answers that a task says it gave, once it has ended well.
+fn ended_with(task: &mut Service) -> u64 {
+    assert_eq!(task.program.wait(), Some(0), "{}", task.program.log());
+    let log = task.program.log();
+    let told = log.split_once("answers=").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
+    told.unwrap_or_else(|| panic!("no number of answers in {log}"))
+}
+
 #[test]
 fn no_request_is_lost_and_none_is_cut_off() {
     let start = || Service::start("rng", &["--delay", "0", "--concurrency", "0"]);
@@ -63,6 +71,7 @@ fn no_request_is_lost_and_none_is_cut_off() {
             })
         })
         .collect();
+    let mut counted = 0;
     let begin = Instant::now();
     for update in 1..=UPDATES {
         wait_for("requests between two updates", PATIENCE, || match answered.load(Ordering::Relaxed) {
@@ -73,13 +82,16 @@ fn no_request_is_lost_and_none_is_cut_off() {
         // Nobody tells the clients that the old one is to stop: they go on asking it until it refuses them.
         tasks.write().expect("no client panics").push(new.address.clone());
         old.program.signal("TERM");
-        assert_eq!(old.program.wait(), Some(0), "{}", old.program.log());
+        counted += ended_with(&mut old);
         tasks.write().expect("no client panics").remove(0);
         old = new;
     }
     ended.store(true, Ordering::Relaxed);
     let failures: Vec<String> = clients.into_iter().flat_map(|client| client.join().expect("no panic")).collect();
     let rate = answered.load(Ordering::Relaxed) as f64 / begin.elapsed().as_secs_f64();
+    old.program.signal("TERM");
+    counted += ended_with(&mut old);
     println!("{rate:.0} connections a second");
     assert!(failures.is_empty(), "{} of {answered:?} failed: {failures:?}", failures.len());
+    assert_eq!(answered.load(Ordering::Relaxed), counted, "answers that clients read, and that tasks gave");
 }

@@ -1,14 +1,10 @@
-//! One connection: its requests, and what it is doing meanwhile.
-//!
-//! Hyper lets go of a request as soon as the head of its answer is ready. Whether a body is still on its way is told by the
-//! body itself, and whether the client takes what is sent by the socket: both are wrapped here, and tell the [`Activity`].
+//! The requests of one connection, and whether it has one in flight.
 
 use std::convert::Infallible;
-use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody};
@@ -20,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tower::Service;
 
@@ -39,7 +34,6 @@ pub async fn serve(
     activity: Arc<Activity>,
     connections: Arc<Connections>,
 ) {
-    let socket = Socket { stream, activity: activity.clone() };
     let service = service_fn(move |request| {
         let in_flight = InFlight::begin(&activity);
         let (router, metrics, connections) = (router.clone(), metrics.clone(), connections.clone());
@@ -49,10 +43,10 @@ pub async fn serve(
             if connections.are_stopping() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response.map(|body| InFlightBody { body, _in_flight: in_flight }))
+            Ok::<_, Infallible>(response.map(|body| InFlightBody { body, in_flight }))
         }
     });
-    if let Err(error) = http.serve_connection(TokioIo::new(socket), service).await {
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
         // The client went away, or sent what is no HTTP; hyper has answered where an answer was possible.
         tracing::debug!(%error, "connection ended");
     }
@@ -79,59 +73,49 @@ fn names_its_host(request: &Request<Incoming>) -> bool {
     }
 }
 
-/// What a connection is doing.
+/// The requests of a connection, counted.
 #[derive(Debug, Default)]
 pub struct Activity {
     in_flight: AtomicUsize,
-    /// Whether the client is slow to take what is to be sent.
-    unsent: AtomicBool,
-    /// Requests begun and ended, and pieces sent.
+    /// Grows with all that happens.
     progress: AtomicUsize,
 }
 
 impl Activity {
-    /// Whether no request is in flight, and nothing is left to be sent.
+    /// Whether no request is in flight.
     pub fn is_idle(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) == 0 && !self.unsent.load(Ordering::Relaxed)
+        self.in_flight.load(Ordering::Relaxed) == 0
     }
 
-    /// Whether the next move is the client's: a request, or taking more of an answer.
-    pub fn awaits_client(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) == 0 || self.unsent.load(Ordering::Relaxed)
-    }
-
-    /// A number that grows with whatever happens.
+    /// A number that is another one whenever a request has begun or ended since.
     pub fn progress(&self) -> usize {
         self.progress.load(Ordering::Relaxed)
     }
-
-    fn advance(&self) {
-        self.progress.fetch_add(1, Ordering::Relaxed);
-    }
 }
 
-/// A request in flight: until its answer is handed to the socket, or its client has given up.
+/// A request in flight, for as long as any clone of this lives.
 struct InFlight(Arc<Activity>);
 
 impl InFlight {
     fn begin(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, Ordering::Relaxed);
-        activity.advance();
+        activity.progress.fetch_add(1, Ordering::Relaxed);
         Self(activity.clone())
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        self.0.progress.fetch_add(1, Ordering::Relaxed);
         self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-        self.0.advance();
     }
 }
 
-/// The body of an answer, which is in flight until its end.
+/// The body of an answer. Hyper lets go of a request when the head of its answer is ready, and of a body when it has its last
+/// piece; a piece is dropped when the socket has taken it, so the pieces keep the request in flight.
 struct InFlightBody {
     body: Body,
-    _in_flight: InFlight,
+    in_flight: InFlight,
 }
 
 impl HttpBody for InFlightBody {
@@ -142,7 +126,10 @@ impl HttpBody for InFlightBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
+        let in_flight = InFlight::begin(&self.in_flight.0);
+        let piece = |data| Bytes::from_owner(Piece { data, _in_flight: in_flight });
+        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(piece))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -154,56 +141,13 @@ impl HttpBody for InFlightBody {
     }
 }
 
-/// A socket that tells whether the client takes what is sent.
-struct Socket {
-    stream: TcpStream,
-    activity: Arc<Activity>,
+struct Piece {
+    data: Bytes,
+    _in_flight: InFlight,
 }
 
-impl Socket {
-    fn told(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        self.activity.unsent.store(written.is_pending(), Ordering::Relaxed);
-        if written.is_ready() {
-            self.activity.advance();
-        }
-        written
-    }
-}
-
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Socket {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(context, data);
-        self.told(written)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        data: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, data);
-        self.told(written)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+impl AsRef<[u8]> for Piece {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }

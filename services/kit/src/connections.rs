@@ -27,20 +27,19 @@ pub struct Connections {
 struct Connection {
     task: AbortHandle,
     activity: Arc<Activity>,
-    /// Its progress when it was looked at last, and since when there has been none.
+    /// Its progress when it was looked at last, and since when there was none.
     progress: usize,
-    quiet_since: Instant,
+    idle_since: Instant,
 }
 
 impl Connection {
-    /// For how long it has made no progress while `quiet` held, as far as the looks at it tell.
-    fn quiet_for(&mut self, now: Instant, quiet: fn(&Activity) -> bool) -> Duration {
+    /// For how long it has been idle, as far as the looks at it tell.
+    fn idle_for(&mut self, now: Instant) -> Duration {
         let progress = self.activity.progress();
-        if progress != self.progress || !quiet(&self.activity) {
-            self.progress = progress;
-            self.quiet_since = now;
+        if progress != self.progress || !self.activity.is_idle() {
+            (self.progress, self.idle_since) = (progress, now);
         }
-        now - self.quiet_since
+        now - self.idle_since
     }
 }
 
@@ -60,7 +59,7 @@ impl Connections {
             let _listed = listed;
             serving.await;
         });
-        let connection = Connection { task: task.abort_handle(), activity, progress: 0, quiet_since: Instant::now() };
+        let connection = Connection { task: task.abort_handle(), activity, progress: 0, idle_since: Instant::now() };
         open.insert(number, connection);
         self.gauge.inc();
     }
@@ -70,16 +69,16 @@ impl Connections {
         self.open().len()
     }
 
-    /// How many have a request in flight, or something left to be sent.
+    /// How many have a request in flight.
     pub fn busy(&self) -> usize {
         self.open().values().filter(|connection| !connection.activity.is_idle()).count()
     }
 
-    /// Closes those that have made no progress for `patience` while `quiet` held.
-    pub fn close_after(&self, patience: Duration, quiet: fn(&Activity) -> bool) {
+    /// Closes those that have been idle for `patience`.
+    pub fn close_idle(&self, patience: Duration) {
         let now = Instant::now();
         for connection in self.open().values_mut() {
-            if connection.quiet_for(now, quiet) >= patience {
+            if connection.idle_for(now) >= patience {
                 connection.task.abort();
             }
         }
@@ -89,10 +88,9 @@ impl Connections {
     pub fn close_idlest(&self) {
         let now = Instant::now();
         let mut open = self.open();
-        let idle = open.values_mut().filter(|connection| connection.activity.is_idle());
-        let quiet = idle.map(|connection| (connection.quiet_for(now, Activity::is_idle), &connection.task));
-        if let Some((_, idlest)) = quiet.max_by_key(|(time, _)| *time) {
-            idlest.abort();
+        let idle = open.values_mut().map(|one| (one.idle_for(now), one)).filter(|(_, one)| one.activity.is_idle());
+        if let Some((_, idlest)) = idle.max_by_key(|(time, _)| *time) {
+            idlest.task.abort();
         }
     }
 
@@ -105,7 +103,7 @@ impl Connections {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
         let now = Instant::now();
-        self.open().values_mut().for_each(|connection| connection.quiet_since = now);
+        self.open().values_mut().for_each(|connection| connection.idle_since = now);
     }
 
     /// Whether answers are to close their connections.

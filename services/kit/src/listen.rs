@@ -30,6 +30,8 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     // Without it a restart within a minute is refused because of connections that are still in TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    // Connections inherit it. Without it the second small write of an answer waits for the client's delayed acknowledgement.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())

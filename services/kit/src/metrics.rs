@@ -20,6 +20,8 @@ pub struct Metrics {
     service: &'static str,
     registry: Arc<Mutex<Registry>>,
     answers: Family<Status, Counter>,
+    /// Requests answered, whatever their status.
+    pub answered: Counter,
     /// Connections that are open now.
     pub connections: Gauge,
 }
@@ -49,7 +51,13 @@ impl Metrics {
         registry.register("host", "The host or container that this runs in", Info::new([("name", host::name())]));
         registry.register_collector(Box::new(ProcessorTime));
         let registry = Arc::new(Mutex::new(registry));
-        let metrics = Self { service, registry, answers: Family::default(), connections: Gauge::default() };
+        let metrics = Self {
+            service,
+            registry,
+            answers: Family::default(),
+            answered: Counter::default(),
+            connections: Gauge::default(),
+        };
         metrics.register(|registry| {
             registry.register("requests", "Requests answered, by status", metrics.answers.clone());
             registry.register("connections", "Connections that are open now", metrics.connections.clone());
@@ -64,6 +72,7 @@ impl Metrics {
 
     /// Counts one answer.
     pub fn count(&self, status: StatusCode) {
+        self.answered.inc();
         self.answers.get_or_create(&Status { code: status.as_u16() }).inc();
     }
 

@@ -87,11 +87,7 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
     let mut complained = false;
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
-                // Without it the second small write of an answer waits for the client's delayed acknowledgement.
-                let _ = stream.set_nodelay(true);
-                return stream;
-            }
+            Ok((stream, _)) => return stream,
             // It ended before it was accepted; the next one may be well.
             Err(error) if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) => {
             }
@@ -123,7 +119,7 @@ impl Server {
     /// Outside of a Tokio runtime.
     pub fn new(router: Router, metrics: &Metrics, limits: &Limits) -> Self {
         let mut http = http1::Builder::new();
-        // Hyper's own limit on heads does not see idle connections, nor clients that do not take their answer.
+        // Hyper's own limit makes a timer anew for each request; one look at all connections now and then costs a request nothing.
         http.header_read_timeout(None).max_buf_size(READ_BUFFER);
         let connections = Arc::new(Connections::new(metrics.connections.clone()));
         let (watched, patience) = (Arc::downgrade(&connections), limits.header_timeout);
@@ -131,7 +127,7 @@ impl Server {
             loop {
                 sleep(patience / LOOKS).await;
                 let Some(connections) = watched.upgrade() else { return };
-                connections.close_after(patience, Activity::awaits_client);
+                connections.close_idle(patience);
             }
         });
         Self { http, router, metrics: metrics.clone(), limits: limits.clone(), connections }
@@ -139,6 +135,9 @@ impl Server {
 
     /// Serves one connection, in a task of its own.
     pub fn take(&self, stream: TcpStream) {
+        // A client that takes nothing of its answer is given up by the kernel. Where it cannot do that, the client may stay.
+        #[cfg(target_os = "linux")]
+        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.header_timeout));
         let activity = Arc::new(Activity::default());
         let (http, router, metrics) = (self.http.clone(), self.router.clone(), self.metrics.clone());
         let serving = connection::serve(http, stream, router, metrics, activity.clone(), self.connections.clone());
@@ -162,7 +161,7 @@ impl Server {
         self.connections.stop();
         let all_end = async {
             while self.connections.len() > 0 {
-                self.connections.close_after(IDLE_GRACE, Activity::is_idle);
+                self.connections.close_idle(IDLE_GRACE);
                 sleep(DRAIN_TICK).await;
             }
         };

@@ -22,14 +22,13 @@ use crate::metrics::duration_buckets;
 pub struct Slots {
     /// Hands out slots in order of arrival; absent where there is no limit.
     semaphore: Option<Arc<Semaphore>>,
-    concurrency: u32,
     account: Mutex<Account>,
     in_queue: Histogram,
     in_service: Histogram,
 }
 
 /// What the slots have been doing up to now.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Occupancy {
     /// Requests that can be served at a time; 0 for no limit.
     pub concurrency: u32,
@@ -47,28 +46,18 @@ pub struct Occupancy {
 
 #[derive(Debug)]
 struct Account {
-    busy: u32,
-    waiting: u32,
-    served: u64,
-    since: Instant,
-    busy_time: Duration,
-    waiting_time: Duration,
+    occupancy: Occupancy,
+    /// The time up to which it holds.
+    until: Instant,
 }
 
 impl Slots {
     /// So many slots; 0 for no limit.
     pub fn new(concurrency: u32) -> Arc<Self> {
+        let occupancy = Occupancy { concurrency, ..Occupancy::default() };
         Arc::new(Self {
             semaphore: (concurrency > 0).then(|| Arc::new(Semaphore::new(concurrency as usize))),
-            concurrency,
-            account: Mutex::new(Account {
-                busy: 0,
-                waiting: 0,
-                served: 0,
-                since: Instant::now(),
-                busy_time: Duration::ZERO,
-                waiting_time: Duration::ZERO,
-            }),
+            account: Mutex::new(Account { occupancy, until: Instant::now() }),
             in_queue: Histogram::new(duration_buckets()),
             in_service: Histogram::new(duration_buckets()),
         })
@@ -91,24 +80,15 @@ impl Slots {
 
     /// What the slots have been doing up to now.
     pub fn occupancy(&self) -> Occupancy {
-        let account = self.advanced(Instant::now(), |_| ());
-        Occupancy { concurrency: self.concurrency, ..account }
+        self.advanced(Instant::now(), |_| ())
     }
 
     /// Adds the account to what `/metrics` shows.
     pub fn register(self: &Arc<Self>, registry: &mut Registry) {
-        registry.register_with_unit(
-            "request_queue",
-            "Time from a request's arrival until it has a slot",
-            Unit::Seconds,
-            self.in_queue.clone(),
-        );
-        registry.register_with_unit(
-            "request_service",
-            "Time that a request holds a slot",
-            Unit::Seconds,
-            self.in_service.clone(),
-        );
+        let (queue, service) = (self.in_queue.clone(), self.in_service.clone());
+        let help = "Time from a request's arrival until it has a slot";
+        registry.register_with_unit("request_queue", help, Unit::Seconds, queue);
+        registry.register_with_unit("request_service", "Time that a request holds a slot", Unit::Seconds, service);
         registry.register_collector(Box::new(Shown(self.clone())));
     }
 
@@ -121,22 +101,15 @@ impl Slots {
     }
 
     /// Brings the integrals up to `now`, then lets `change` alter the levels.
-    fn advanced(&self, now: Instant, change: impl FnOnce(&mut Account)) -> Occupancy {
-        let account = &mut *self.account.lock().unwrap_or_else(PoisonError::into_inner);
+    fn advanced(&self, now: Instant, change: impl FnOnce(&mut Occupancy)) -> Occupancy {
+        let Account { occupancy, until } = &mut *self.account.lock().unwrap_or_else(PoisonError::into_inner);
         // Threads may take the lock in another order than they read the clock.
-        let passed = now.saturating_duration_since(account.since);
-        account.since = account.since.max(now);
-        account.busy_time += passed * account.busy;
-        account.waiting_time += passed * account.waiting;
-        change(account);
-        Occupancy {
-            concurrency: self.concurrency,
-            busy: account.busy,
-            waiting: account.waiting,
-            busy_time: account.busy_time,
-            waiting_time: account.waiting_time,
-            served: account.served,
-        }
+        let passed = now.saturating_duration_since(*until);
+        *until += passed;
+        occupancy.busy_time += passed * occupancy.busy;
+        occupancy.waiting_time += passed * occupancy.waiting;
+        change(occupancy);
+        *occupancy
     }
 }
 
@@ -187,20 +160,15 @@ struct Shown(Arc<Slots>);
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let now = self.0.occupancy();
-        let busy = ConstCounter::new(now.busy_time.as_secs_f64());
-        busy.encode(encoder.encode_descriptor(
-            "busy",
-            "Time that slots were busy, summed over the slots",
-            Some(&Unit::Seconds),
-            busy.metric_type(),
-        )?)?;
-        let waited = ConstCounter::new(now.waiting_time.as_secs_f64());
-        waited.encode(encoder.encode_descriptor(
-            "waiting",
-            "Time that requests waited for a slot, summed over the requests",
-            Some(&Unit::Seconds),
-            waited.metric_type(),
-        )?)?;
+        let times = [
+            ("busy", "Time that slots were busy, summed over the slots", now.busy_time),
+            ("waiting", "Time that requests waited for a slot, summed over the requests", now.waiting_time),
+        ];
+        for (name, help, time) in times {
+            let counter = ConstCounter::new(time.as_secs_f64());
+            let kind = counter.metric_type();
+            counter.encode(encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?)?;
+        }
         let gauges: [(&str, &str, i64); 3] = [
             ("slots", "Requests that can be served at a time; 0 for no limit", now.concurrency.into()),
             ("requests_in_service", "Requests that hold a slot now", now.busy.into()),
@@ -265,7 +233,7 @@ mod tests {
     #[tokio::test]
     async fn the_integrals_are_the_levels_over_time() {
         let slots = Slots::new(1);
-        let start = slots.account.lock().unwrap().since;
+        let start = slots.account.lock().unwrap().until;
         let second = Duration::from_secs(1);
         slots.advanced(start, |a| a.busy = 1);
         slots.advanced(start + second, |a| a.waiting = 3);

@@ -115,7 +115,7 @@ pub async fn serve_until_signal(
         tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
         return ExitCode::FAILURE;
     }
-    tracing::info!("stopped");
+    tracing::info!(answers = metrics.answered.get(), "stopped");
     ExitCode::SUCCESS
 }
 
