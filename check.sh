@@ -5,9 +5,10 @@
 #   test       unit and integration tests: a real Redis and MariaDB, the public application's frameworks, headless Chromium
 #   swarm      the application on a real swarm of three nodes on this machine, broken in every way that the labs do
 #   labs       every guided lab walked on a swarm of its own: each check fails before its step and passes after
+#   machines   machines as CloudLab's are: long host names, sshd, a firewall; set up, walked on, broken
 #   vm         the same swarm with virtual IPs and the routing mesh, which need IPVS in the kernel: in a virtual machine, as root
 #
-# Without a part: all of them but `vm`. On Debian or Ubuntu, as root or with sudo. A Docker engine that was not running is started for
+# Without a part: all of them but `machines` and `vm`. On Debian or Ubuntu, as root or with sudo. A Docker engine that was not running is started for
 # `swarm`, `labs` and `vm`, and stopped again.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -44,6 +45,15 @@ labs() {
     lab/labs/walk.sh
 }
 
+machines() {
+    install "${ENGINE_PACKAGES[@]}"
+    start_engine
+    say "machines"
+    PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh loadgen"} sh compose/binaries.sh
+    cargo build --locked -p lab
+    lab/cloudlab/machines.sh
+}
+
 vm() {
     lab/vm/run.sh
 }
@@ -58,8 +68,9 @@ for part in "${parts[@]}"; do
         test) tests ;;
         swarm) swarm ;;
         labs) labs ;;
+        machines) machines ;;
         vm) vm ;;
-        *) echo "check: there is no part \`$part\`: there are lint, test, swarm, labs and vm" >&2; exit 2 ;;
+        *) echo "check: there is no part \`$part\`: there are lint, test, swarm, labs, machines and vm" >&2; exit 2 ;;
     esac
 done
 say "all passed: ${parts[*]}"

@@ -31,6 +31,8 @@ pc.defineParameter("disk_gb", "Space for Docker's data, in GB", portal.Parameter
                    longDescription="A file system of its own on each node: the system's own is small. 0 leaves it there.")
 pc.defineParameter("swarm", "Make the swarm already", portal.ParameterType.BOOLEAN, False,
                    longDescription="Leave it out for the labs: making it is one of them.")
+pc.defineParameter("firewall", "Close the control network", portal.ParameterType.BOOLEAN, True,
+                   longDescription="Only ssh is let in from outside. Open, everybody on the internet reaches the ports that labs publish.")
 params = pc.bindParameters()
 
 if not 1 <= params.workers <= MOST_WORKERS:
@@ -58,8 +60,8 @@ for n, name in enumerate(names, 1):
         disk.size = "%dGB" % params.disk_gb
     # head reaches the others as root: the labs run commands there.
     node.installRootKeys(name == "head", True)
-    command = "sudo /local/repository/lab/cloudlab/setup.sh %s %s %d %d" % (
-        name, SUBNET, params.workers, 1 if params.swarm else 0)
+    command = "sudo /local/repository/lab/cloudlab/setup.sh %s %s %d %d %d" % (
+        name, SUBNET, params.workers, 1 if params.swarm else 0, 1 if params.firewall else 0)
     node.addService(pg.Execute(shell="bash", command=command + " >/tmp/swarmlab-setup.log 2>&1"))
 
 pc.printRequestRSpec(request)

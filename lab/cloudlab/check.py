@@ -45,7 +45,8 @@ def check(**parameters):
         # The script and its arguments, as the script reads them.
         assert (ROOT / words[1].replace("/local/repository/", "")).is_file(), words
         swarm = "1" if parameters.get("swarm") else "0"
-        assert words[2:6] == [node.get("client_id"), "192.168.77", str(workers), swarm], words
+        firewall = "0" if parameters.get("firewall") is False else "1"
+        assert words[2:7] == [node.get("client_id"), "192.168.77", str(workers), swarm, firewall], words
         keys = node.find(EMULAB + "rootkey")
         assert keys.get("private") == str(node.get("client_id") == "head").lower()
     assert len(set(addresses)) == len(nodes) == len(members)
@@ -62,7 +63,8 @@ check()
 check(workers=1)
 check(workers=50, node_type="m510", disk_gb=0)
 check(swarm=True)
+check(firewall=False)
 refused("workers", workers=0)
 refused("workers", workers=51)
 refused("disk_gb", disk_gb=-1)
-print("4 requests are as they should be, 3 are refused")
+print("5 requests are as they should be, 3 are refused")

@@ -1,14 +1,17 @@
 //! The reports of a class, joined into one table.
 
+mod page;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::html::{escape, page};
 use crate::lab::Lab;
 use crate::labs::FIRST_TRACK;
-use crate::report::{LabReport, Report, Sealed};
+use crate::report::{LabReport, Mark, Report, Sealed};
 use crate::seal::Verdict;
+
+pub use page::html;
 
 /// Bytes of the largest file that is looked at: a report of all labs has some ten thousand.
 const LARGEST: u64 = 8 << 20;
@@ -18,8 +21,8 @@ const LARGEST: u64 = 8 << 20;
 pub struct Line {
     /// Who it is.
     pub student: String,
-    /// Passed steps of each lab, in the labs' order.
-    pub passed: Vec<usize>,
+    /// How far each step of each lab is, in the labs' order.
+    pub marks: Vec<Vec<Mark>>,
     /// Minutes from showing a step until it passed, over all steps.
     pub minutes: f64,
     /// How often a hint was read.
@@ -34,6 +37,13 @@ pub struct Line {
     pub reports: usize,
     /// The file that it comes from.
     pub file: String,
+}
+
+impl Line {
+    /// Passed steps of each lab, in the labs' order.
+    pub fn passed(&self) -> impl Iterator<Item = usize> {
+        self.marks.iter().map(|marks| marks.iter().filter(|mark| matches!(mark, Mark::Passed | Mark::Solved)).count())
+    }
 }
 
 /// What was handed in.
@@ -123,20 +133,21 @@ fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line 
         "" => lab.track == FIRST_TRACK && done.number == lab.number,
         id => id == lab.id(),
     };
-    // A report's own steps are not counted but the lab's: it may be of another version, or have some invented.
-    let passed = |report: &LabReport, number: usize| report.steps.iter().any(|s| s.number == number && s.passed);
-    let count = |lab: &Lab| {
-        let ours = report.labs.iter().find(|done| same(done, lab));
-        ours.map_or(0, |report| lab.steps.iter().filter(|step| passed(report, step.number)).count())
+    // The lab's steps are looked up and not the report's counted: it may be of another version, or have some invented.
+    let mark = |report: &LabReport, number: usize| {
+        report.steps.iter().find(|step| step.number == number).map_or(Mark::Before, |step| step.mark())
     };
-    let made: Vec<bool> = report.steps().filter_map(|step| step.predicted).collect();
+    let marks = |lab: &Lab| -> Vec<Mark> {
+        let report = report.labs.iter().find(|done| same(done, lab));
+        lab.steps.iter().map(|step| report.map_or(Mark::Before, |report| mark(report, step.number))).collect()
+    };
     Line {
         student: report.student.clone(),
-        passed: labs.iter().map(count).collect(),
-        minutes: report.steps().filter_map(|step| step.seconds).map(|seconds| seconds as f64 / 60.0).sum(),
+        marks: labs.iter().map(marks).collect(),
+        minutes: report.minutes(),
         hints: report.steps().fold(0, |sum, step| sum.saturating_add(step.hints)),
         solutions: report.steps().fold(0, |sum, step| sum.saturating_add(step.solutions)),
-        predicted: (made.iter().filter(|right| **right).count(), made.len()),
+        predicted: report.predictions(),
         verdict: sealed.verdict(key),
         reports: 1,
         file: file.display().to_string(),
@@ -152,7 +163,7 @@ pub fn csv(lines: &[Line], labs: &[Lab]) -> String {
     out.push_str(",minutes,hints,solutions,predicted,predictions,seal,file\n");
     for line in lines {
         out.push_str(&cell(&line.student));
-        for passed in &line.passed {
+        for passed in line.passed() {
             out.push_str(&format!(",{passed}"));
         }
         let (right, made) = line.predicted;
@@ -172,38 +183,6 @@ pub fn csv(lines: &[Line], labs: &[Lab]) -> String {
 fn cell(text: &str) -> String {
     let safe = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
     if safe.contains([',', '"', '\n', '\r']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
-}
-
-/// The table as a page.
-pub fn html(lines: &[Line], labs: &[Lab]) -> String {
-    let mut body = format!("<h1>{} students</h1><table><thead><tr><th>Student", lines.len());
-    for lab in labs {
-        body.push_str(&format!("<th title='{}'>{}", escape(&lab.title), lab.name()));
-    }
-    body.push_str("<th>Minutes<th>Hints<th>Solutions<th>Predicted<th>Seal</tr></thead><tbody>");
-    for line in lines {
-        body.push_str(&format!("<tr><td>{}", escape(&line.student)));
-        for (passed, lab) in line.passed.iter().zip(labs) {
-            body.push_str(&format!("<td>{passed}/{}", lab.steps.len()));
-        }
-        let class = if !line.verdict.sound() { " class=broken" } else { "" };
-        body.push_str(&format!(
-            "<td>{:.0}<td>{}<td>{}<td>{} of {}<td{class}>{}</tr>",
-            line.minutes,
-            line.hints,
-            line.solutions,
-            line.predicted.0,
-            line.predicted.1,
-            line.verdict.words()
-        ));
-    }
-    body.push_str("</tbody></table><p class=small>Labs: ");
-    let titles: Vec<String> = labs.iter().map(|lab| format!("{} {}", lab.name(), escape(&lab.title))).collect();
-    body.push_str(&titles.join(", "));
-    body.push_str(
-        ". A seal shows that a report was not changed after it was written by a program that had the key. It does not show who did the work.</p>",
-    );
-    page("The class", &body)
 }
 
 #[cfg(test)]
@@ -236,11 +215,13 @@ mod tests {
         let class = read(&[folder.path().to_owned()], &labs, Some(key)).unwrap();
         let lines = class.lines;
         let seen: Vec<(&str, usize, Verdict)> =
-            lines.iter().map(|line| (line.student.as_str(), line.passed[0], line.verdict)).collect();
+            lines.iter().map(|line| (line.student.as_str(), line.passed().next().unwrap(), line.verdict)).collect();
         assert_eq!(seen, [("=cmd(), \"x\"", 1, Verdict::Unkeyed), ("Ada", 1, Verdict::Genuine)]);
         let csv = csv(&lines, &labs);
         assert!(csv.contains("\n\"'=cmd(), \"\"x\"\"\",1,0,0,0,0,0,0,0,1.0,0,0,"), "{csv}");
-        assert!(html(&lines, &labs).contains("=cmd(), &quot;x&quot;<td>1/5"));
+        let page = html(&Class { lines, unread: vec![("<x>.json".to_owned(), "it is no report".to_owned())] }, &labs);
+        assert!(page.contains("=cmd(), &quot;x&quot;") && page.contains("WITHOUT the class key"), "{page}");
+        assert!(page.contains("&lt;x&gt;.json"));
     }
 
     #[test]

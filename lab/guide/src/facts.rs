@@ -68,8 +68,8 @@ impl Facts {
             facts.set(&format!("{}.public", node.name), &node.public);
         }
         for port in [8000, 8001, 8002] {
-            let head = nodes.first().map(|head| head.public.as_str()).unwrap_or_default();
-            facts.set(&format!("here.{port}"), &format!("{head}:{port}"));
+            // On machines: of head itself, and of whoever logged in to it with `ssh -L 8000:localhost:8000`.
+            facts.set(&format!("here.{port}"), &format!("localhost:{port}"));
         }
         facts.set("cluster", cluster.unwrap_or_default());
         facts.set("dnsrr", if ipvs { "" } else { "--endpoint-mode dnsrr" });

@@ -1,27 +1,22 @@
-//! The frame of our pages: one file, nothing loaded from elsewhere.
+//! The frame of the labs' pages: one file, nothing loaded from elsewhere.
 
-/// What all pages look like; light or dark as the reader has it.
-const STYLE: &str = "\
-:root{color-scheme:light dark;--line:#8884;--good:#1a7f37;--bad:#b35900}\
-body{font:16px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid var(--line)}\
-.yes td:nth-child(2){color:var(--good)}.no td:nth-child(2){color:var(--bad)}.small{font-size:.85em;overflow-wrap:anywhere}\
-svg{max-width:40rem;width:100%}text{font-size:12px;fill:currentColor}.grid{stroke:var(--line)}\
-.ideal{stroke:#888;stroke-dasharray:4 4}circle{fill:#0969da}.broken{color:var(--bad);font-weight:bold}\
-.nodes{display:flex;flex-wrap:wrap;gap:1rem}.node{border:1px solid var(--line);border-radius:.5rem;padding:.6rem;min-width:14rem;flex:1}\
-.node.down{opacity:.5}.task{display:block;padding:.1rem .4rem;margin:.15rem 0;border-left:.3rem solid var(--good)}\
-.task.pending,.task.failed{border-color:var(--bad)}";
+pub use style::escape;
 
-/// Text as it may stand in HTML.
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+/// What the labs' pages have beyond those of the whole project.
+const LABS: &str = include_str!("page.css");
+
+/// A page. The body is markup: escape what comes from outside.
+pub fn page(title: &str, body: &str) -> String {
+    style::document(title, LABS, body, "")
 }
 
-/// A page.
-pub fn page(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>\
-         <title>{}</title><style>{STYLE}</style>{body}</html>\n",
-        escape(title)
-    )
+/// A page with a script that keeps it up to date.
+pub fn live(title: &str, body: &str, script: &str) -> String {
+    style::document(title, LABS, body, script)
+}
+
+/// A tile with a figure in it, for `<dl class=tiles>`.
+pub fn tile(name: &str, figure: &str, unit: &str) -> String {
+    let unit = if unit.is_empty() { String::new() } else { format!("<span class=unit>{}</span>", escape(unit)) };
+    format!("<div><dt>{}</dt><dd>{}{unit}</dd></div>", escape(name), escape(figure))
 }

@@ -15,6 +15,8 @@ pub mod key;
 pub mod lab;
 pub mod labs;
 pub mod lint;
+pub mod load;
+pub mod machines;
 pub mod map;
 pub mod need;
 pub mod parse;

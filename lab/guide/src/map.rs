@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use swarm::table::{self, Row};
-use swarm::{Error, Node, Phase, Swarm};
+use swarm::{Error, Node, Phase, Service, State, Swarm, Task};
 
-use crate::html::page;
+use crate::html::live;
+use crate::load::Load;
 use crate::render::{Style, heading};
 
 /// The swarm at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Map {
     /// The nodes, managers first.
     pub nodes: Vec<NodeMap>,
@@ -19,7 +20,7 @@ pub struct Map {
 }
 
 /// A node and what runs on it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct NodeMap {
     /// Its name.
     pub name: String,
@@ -31,7 +32,9 @@ pub struct NodeMap {
     pub state: String,
     /// `active`, `pause` or `drain`.
     pub availability: String,
-    /// What runs there.
+    /// How busy it is, where that can be seen from here.
+    pub load: Option<Load>,
+    /// What runs there, and what is leaving or has just ended.
     pub tasks: Vec<TaskMap>,
 }
 
@@ -42,8 +45,18 @@ pub struct TaskMap {
     pub service: String,
     /// The slot, or the node's name for a global one.
     pub index: String,
+    /// The task's identifier.
+    pub id: String,
     /// Its phase.
     pub status: Phase,
+    /// Its exact state.
+    pub state: State,
+    /// Since when, RFC 3339.
+    pub since: String,
+    /// The image's tag.
+    pub version: String,
+    /// Whether another task has its place, or nobody wants it any more: it is leaving, or has left.
+    pub going: bool,
     /// Why it failed, where it did.
     pub error: Option<String>,
 }
@@ -53,21 +66,46 @@ pub struct TaskMap {
 /// # Errors
 /// When the manager does not answer.
 pub async fn look(swarm: &Swarm) -> Result<Map, Error> {
-    let (rows, nodes) = (table::rows(swarm, None).await?, swarm.nodes().await?);
-    Ok(map(rows, nodes))
+    let (services, tasks, nodes) = tokio::try_join!(swarm.services(), swarm.tasks(None), swarm.nodes())?;
+    Ok(map(&services, &tasks, nodes))
 }
 
-fn map(rows: Vec<Row>, mut nodes: Vec<Node>) -> Map {
+/// The tag of an image, as `v0.2` of `127.0.0.1:5000/rng:v0.2@sha256:...`.
+fn version(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or_default();
+    let last = name.rsplit('/').next().unwrap_or_default();
+    last.split_once(':').map_or("latest", |(_, tag)| tag)
+}
+
+fn map(services: &[Service], tasks: &[Task], mut nodes: Vec<Node>) -> Map {
     nodes.sort_by_key(|node| !node.manager);
+    let rows = table::table(services, tasks, &nodes);
+    let there = |task: &&Task| !rows.iter().any(|row| row.task_id == task.id);
+    // A task that has left its place counts as news for as long as Swarm remembers it; the page shows the newest.
+    let gone = tasks.iter().filter(there).filter_map(|task| {
+        let service = services.iter().find(|service| service.id == task.service_id)?;
+        let one = table::table(std::slice::from_ref(service), std::slice::from_ref(task), &nodes);
+        Some((one.into_iter().next()?, true))
+    });
+    let gone: Vec<(Row, bool)> = gone.collect();
     let mut by_node: BTreeMap<String, Vec<TaskMap>> = BTreeMap::new();
     let mut waiting = Vec::new();
-    for row in rows {
+    for (row, going) in rows.into_iter().map(|row| (row, false)).chain(gone) {
         let (service, index) = row.name.rsplit_once('.').unwrap_or((&row.name, ""));
-        let task =
-            TaskMap { service: service.to_owned(), index: index.to_owned(), status: row.status, error: row.error };
+        let task = TaskMap {
+            service: service.to_owned(),
+            index: index.to_owned(),
+            id: row.task_id,
+            status: row.status,
+            state: row.state,
+            since: row.since,
+            version: version(&row.image).to_owned(),
+            going,
+            error: row.error,
+        };
         if nodes.iter().any(|node| node.id == row.node_id) {
             by_node.entry(row.node_id).or_default().push(task);
-        } else {
+        } else if !going {
             waiting.push(task);
         }
     }
@@ -78,6 +116,7 @@ fn map(rows: Vec<Row>, mut nodes: Vec<Node>) -> Map {
             (false, true) => "manager",
             (false, false) => "worker",
         },
+        load: None,
         name: node.name,
         address: node.address,
         state: node.state,
@@ -108,7 +147,7 @@ pub fn text(map: &Map, style: Style) -> String {
 
 fn tasks(out: &mut String, tasks: &[TaskMap], style: Style) {
     let mut services: BTreeMap<&str, Vec<&TaskMap>> = BTreeMap::new();
-    for task in tasks {
+    for task in tasks.iter().filter(|task| !task.going) {
         services.entry(&task.service).or_default().push(task);
     }
     if services.is_empty() {
@@ -147,38 +186,40 @@ pub async fn speed(host: &str, port: u16) -> anyhow::Result<Vec<(f64, f64)>> {
     Ok(samples.iter().filter_map(|sample| Some((sample[1].as_f64()?, sample[2].as_f64()?))).collect())
 }
 
-/// The page that keeps itself up to date, with the curve of the speed above where that is known.
+/// The page that keeps itself up to date, with the speed beside the nodes where that is known.
 pub fn html(with_speed: bool) -> String {
-    let curve = if with_speed {
-        "<h2>Hashes a second <span id=now></span></h2><svg viewBox='0 0 620 140' role=img aria-label='speed'>\
-         <g id=grid></g><polyline id=curve fill=none stroke=#0969da stroke-width=2 /></svg>"
+    let speed = if with_speed {
+        "<section class='card speed' aria-label='Speed'><h2>Hashes a second</h2><p class=figure id=now>–</p>\
+         <svg id=graph viewBox='0 0 480 260' role=img aria-label='speed over the last minutes'><g id=grid></g>\
+         <path id=area /><polyline id=curve /></svg><p class=note id=most></p></section>"
     } else {
         ""
     };
     let body = format!(
-        "<h1>What runs where</h1><p id=said role=status></p>{curve}<div id=nodes class=nodes></div><p id=waiting></p>\
-         <script>{}</script>",
-        include_str!("map.js")
+        "<header><h1>What runs where</h1><span class=link id=link data-state=wait>connecting</span></header>\
+         <main class='{}'><dl class='tiles map-tiles' id=totals></dl><div id=nodes class=nodes></div>{speed}\
+         <p class='note legend'><span class='task running'>running</span> <span class='task pending'>on its way</span> \
+         <span class='task going'>leaving</span> <span class='task failed'>failed</span> <span class='task done'>done</span></p></main>",
+        if with_speed { "map with-speed" } else { "map" }
     );
-    page("What runs where", &body)
+    live("What runs where", &body, include_str!("map.js"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use swarm::State;
+    use serde_json::json;
 
-    fn row(name: &str, node: &str, status: Phase) -> Row {
-        Row {
-            service_id: "s".to_owned(),
-            name: name.to_owned(),
-            task_id: "t".to_owned(),
-            status,
-            state: State::Running,
-            node_id: node.to_owned(),
-            node: node.to_owned(),
-            error: None,
-        }
+    fn task(id: &str, slot: i64, node: &str, state: &str, desired: &str) -> Task {
+        let raw = json!({"ID": id, "ServiceID": if id.starts_with('w') { "worker" } else { "rng" }, "Slot": slot,
+            "NodeID": node, "DesiredState": desired, "Status": {"State": state, "Timestamp": format!("2026-01-01T00:00:0{slot}Z")},
+            "Spec": {"ContainerSpec": {"Image": "127.0.0.1:5000/worker:v0.2@sha256:00"}}});
+        Task::from(serde_json::from_value::<swarm::bollard::models::Task>(raw).unwrap())
+    }
+
+    fn service(name: &str) -> Service {
+        let raw = json!({"ID": name, "Spec": {"Name": name}});
+        Service::from(&serde_json::from_value::<swarm::bollard::models::Service>(raw).unwrap())
     }
 
     fn node(id: &str, manager: bool) -> Node {
@@ -195,16 +236,21 @@ mod tests {
         }
     }
 
+    fn example() -> Map {
+        let tasks = [
+            task("w1", 1, "b", "running", "running"),
+            task("w2", 2, "b", "failed", "running"),
+            task("r1", 1, "a", "running", "running"),
+            task("r2", 2, "", "pending", "running"),
+            // It is told to stop, and another has its place.
+            task("r3", 1, "a", "running", "shutdown"),
+        ];
+        map(&[service("rng"), service("worker")], &tasks, vec![node("b", false), node("a", true)])
+    }
+
     #[test]
     fn tasks_are_shown_on_their_nodes_and_managers_first() {
-        let rows = vec![
-            row("worker.1", "b", Phase::Running),
-            row("worker.2", "b", Phase::Failed),
-            row("rng.1", "a", Phase::Running),
-            row("rng.2", "-", Phase::Pending),
-        ];
-        let map = map(rows, vec![node("b", false), node("a", true)]);
-        let shown = text(&map, Style { width: 80, colour: false });
+        let shown = text(&example(), Style { width: 80, colour: false });
         let expected = "name-of-a (192.168.2.11)  leader, ready
   rng                    1 #
 name-of-b (192.168.2.11)  worker, ready, drain
@@ -213,5 +259,25 @@ on no node yet
   rng                    1 ~
 ";
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_task_that_leaves_stays_on_the_page_with_its_state_and_version() {
+        let seen: Vec<_> =
+            example().nodes[0].tasks.iter().map(|t| (t.id.clone(), t.going, t.version.clone())).collect();
+        let v = || "v0.2".to_owned();
+        assert_eq!(seen, [("r1".to_owned(), false, v()), ("r3".to_owned(), true, v())]);
+    }
+
+    #[test]
+    fn the_version_is_the_tag_and_not_the_registry_s_port() {
+        for (image, expected) in [
+            ("127.0.0.1:5000/rng:v0.2@sha256:00", "v0.2"),
+            ("127.0.0.1:5000/rng", "latest"),
+            ("redis:8", "8"),
+            ("", "latest"),
+        ] {
+            assert_eq!(version(image), expected, "{image}");
+        }
     }
 }

@@ -7,6 +7,8 @@ use cluster::{Outer, Output, node_engine};
 use swarm::{Engine, Swarm};
 use tokio::process::Command;
 
+use crate::machines;
+
 /// File that names the machines where they are no `lab cluster`: a line each with name, private address and public
 /// address, this machine first.
 pub const MACHINES_FILE: &str = "/etc/swarmlab/nodes";
@@ -135,7 +137,7 @@ impl Place {
             Place::Machines(_) => {
                 // One word for the shell at the other end, whatever is in the script.
                 let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
-                local(&["ssh", "-o", "BatchMode=yes", node, &quoted]).await
+                local(&[&["ssh"], machines::SSH.as_slice(), &[node, &quoted]].concat()).await
             }
         }
     }
@@ -169,7 +171,7 @@ impl Place {
             }
             Place::Machines(_) => {
                 let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
-                wait(Command::new("ssh").args(["-t", node, &quoted])).await
+                wait(Command::new("ssh").args(machines::SSH).args(["-t", node, &quoted])).await
             }
         }
     }

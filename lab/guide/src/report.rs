@@ -1,10 +1,11 @@
 //! One student's progress as a report that can be handed in.
 
+mod page;
+
 use anyhow::{Result, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::html::{escape, page};
 use crate::lab::Lab;
 use crate::seal::{self, Seal, Verdict};
 use crate::state::{Measured, Progress, now};
@@ -83,6 +84,60 @@ pub struct StepReport {
     pub measured: Vec<Measured>,
 }
 
+/// How far somebody is with a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Not begun.
+    Before,
+    /// Begun, and not passed.
+    At,
+    /// Passed.
+    Passed,
+    /// Passed after the solution was read.
+    Solved,
+}
+
+impl Mark {
+    /// As a square.
+    pub fn square(self, title: &str) -> String {
+        let (class, word) = match self {
+            Mark::Before => ("", "not begun"),
+            Mark::At => ("tried", "at it"),
+            Mark::Passed => ("passed", "passed"),
+            Mark::Solved => ("solved", "passed, with the solution"),
+        };
+        format!(
+            "<span class='step {class}' role=img aria-label='{word}' title='{}: {word}'></span>",
+            style::escape(title)
+        )
+    }
+}
+
+/// What the squares mean.
+pub(crate) fn key() -> String {
+    let one = |mark: Mark, word: &str| format!("<span>{}{word}</span>", mark.square(""));
+    format!(
+        "<p class=key>{}{}{}{}</p>",
+        one(Mark::Passed, "passed"),
+        one(Mark::Solved, "passed, with the solution"),
+        one(Mark::At, "at it"),
+        one(Mark::Before, "not begun")
+    )
+}
+
+impl StepReport {
+    /// How far the student is with it.
+    pub fn mark(&self) -> Mark {
+        let begun = self.checks > 0 || self.hints > 0 || self.solutions > 0 || !self.answers.is_empty();
+        match (self.passed, self.solutions > 0, begun) {
+            (true, false, _) => Mark::Passed,
+            (true, true, _) => Mark::Solved,
+            (false, _, true) => Mark::At,
+            (false, _, false) => Mark::Before,
+        }
+    }
+}
+
 impl Report {
     /// Makes the report of what a student did.
     pub fn new(progress: &Progress, labs: &[Lab]) -> Report {
@@ -126,6 +181,17 @@ impl Report {
         Ok(Sealed { report: self, json, seal })
     }
 
+    /// Predictions that were right, of those that were made.
+    pub fn predictions(&self) -> (usize, usize) {
+        let made: Vec<bool> = self.steps().filter_map(|step| step.predicted).collect();
+        (made.iter().filter(|right| **right).count(), made.len())
+    }
+
+    /// Minutes from showing a step until it passed, over all steps.
+    pub fn minutes(&self) -> f64 {
+        self.steps().filter_map(|step| step.seconds).map(|seconds| seconds as f64 / 60.0).sum()
+    }
+
     /// All steps.
     pub fn steps(&self) -> impl Iterator<Item = &StepReport> {
         self.labs.iter().flat_map(|lab| &lab.steps)
@@ -167,104 +233,8 @@ impl Sealed {
 
     /// As a page.
     pub fn html(&self) -> String {
-        let report = &self.report;
-        let passed = report.steps().filter(|step| step.passed).count();
-        let mut body = format!(
-            "<h1>{}</h1><p>{passed} of {} steps passed in {} labs.</p>",
-            escape(&report.student),
-            report.steps().count(),
-            report.labs.len()
-        );
-        body.push_str(&curve(report));
-        for lab in &report.labs {
-            body.push_str(&format!("<h2>Lab {}: {}</h2>", lab.number, escape(&lab.title)));
-            body.push_str(
-                "<table><thead><tr><th>Step<th>Passed<th>Minutes<th>Checks<th>Hints<th>Solutions<th>Answers<th>Measured</tr></thead><tbody>",
-            );
-            for step in &lab.steps {
-                body.push_str(&row(step));
-            }
-            body.push_str("</tbody></table>");
-        }
-        body.push_str(&format!(
-            "<p class=small>Seal ({}): <code>{}</code> over the JSON beside this page. It shows a change after the writing; it does not show who did the work.</p>",
-            escape(&self.seal.kind),
-            escape(&self.seal.value)
-        ));
-        page(&format!("Labs of {}", report.student), &body)
+        page::html(self)
     }
-}
-
-fn row(step: &StepReport) -> String {
-    let minutes = step.seconds.map_or_else(String::new, |seconds| format!("{:.1}", seconds as f64 / 60.0));
-    let mark = match step.predicted {
-        Some(true) => " (right at once)",
-        Some(false) | None => "",
-    };
-    let answers: String = step.answers.iter().map(|letter| format!("{letter} ")).collect();
-    let measured: Vec<String> =
-        step.measured.iter().map(|m| format!("{} hashes/s, {} workers", m.hashes_per_second, m.workers)).collect();
-    format!(
-        "<tr class={}><td>{}. {}<td>{}<td>{minutes}<td>{}<td>{}<td>{}<td>{}{mark}<td>{}</tr>",
-        if step.passed { "yes" } else { "no" },
-        step.number,
-        escape(&step.title),
-        if step.passed { "yes" } else { "no" },
-        step.checks,
-        step.hints,
-        step.solutions,
-        escape(answers.trim()),
-        measured.join("; ")
-    )
-}
-
-/// The speeds that were measured, over the number of workers.
-fn curve(report: &Report) -> String {
-    let points: Vec<(&LabReport, Measured)> = report
-        .labs
-        .iter()
-        .flat_map(|lab| lab.steps.iter().flat_map(move |step| step.measured.iter().map(move |m| (lab, *m))))
-        .collect();
-    if points.is_empty() {
-        return String::new();
-    }
-    let (right, top) = points
-        .iter()
-        .fold((10.0_f64, 35.0_f64), |(right, top), (_, m)| (right.max(m.workers as f64), top.max(m.hashes_per_second)));
-    let x = |workers: f64| 50.0 + workers / right * 520.0;
-    let y = |speed: f64| 220.0 - speed / top * 200.0;
-    let mut svg = String::from(
-        "<h2>What was measured</h2><svg viewBox='0 0 620 260' role=img aria-label='hashes a second over workers'>",
-    );
-    for speed in [0.0, 10.0, 20.0, 30.0] {
-        let at = y(speed);
-        svg.push_str(&format!(
-            "<line x1=50 x2=570 y1={at:.0} y2={at:.0} class=grid /><text x=42 y={:.0} text-anchor=end>{speed}</text>",
-            at + 4.0
-        ));
-    }
-    for workers in [1.0, 2.0, 5.0, 10.0] {
-        svg.push_str(&format!("<text x={:.0} y=238 text-anchor=middle>{workers}</text>", x(workers)));
-    }
-    svg.push_str(&format!(
-        "<text x=310 y=256 text-anchor=middle>workers</text><text x=50 y=12>hashes/s</text><line x1={:.0} y1={:.0} x2={:.0} y2={:.0} class=ideal />",
-        x(0.0),
-        y(0.0),
-        x(10.0),
-        y(100.0 / 3.0)
-    ));
-    for (lab, m) in points {
-        svg.push_str(&format!(
-            "<circle cx={:.1} cy={:.1} r=5><title>lab {}: {} hashes/s with {} workers</title></circle>",
-            x(m.workers as f64),
-            y(m.hashes_per_second),
-            lab.number,
-            m.hashes_per_second,
-            m.workers
-        ));
-    }
-    svg.push_str("</svg><p class=small>The line is what workers alone would do: 3.33 hashes/s each.</p>");
-    svg
 }
 
 #[cfg(test)]

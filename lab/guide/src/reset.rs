@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::lab::{Commands, On};
 use crate::need::Need;
 use crate::place::{self, Place};
-use crate::{beginning, images};
+use crate::{beginning, images, machines};
 
 /// How long an engine may take to answer after its node was started.
 const ENGINE_WITHIN: Duration = Duration::from_secs(60);
@@ -44,7 +44,10 @@ pub async fn clean(place: &Place) -> Result<()> {
             mend(outer, name).await?;
             CLEAN_CLUSTER
         }
-        Place::Machines(_) => CLEAN_MACHINE,
+        Place::Machines(_) => {
+            machines::mend(place).await?;
+            CLEAN_MACHINE
+        }
     };
     let nodes = place.nodes().await?;
     let clean = format!("{LEAVE}; {clean}");

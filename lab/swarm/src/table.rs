@@ -26,6 +26,10 @@ pub struct Row {
     pub node_id: String,
     /// The node's name and address, as `worker-1 (192.168.101.12)`.
     pub node: String,
+    /// The image that the task runs, with its digest where that is known.
+    pub image: String,
+    /// Since when it is in this state, RFC 3339.
+    pub since: String,
     /// Why the task failed, where it did.
     pub error: Option<String>,
 }
@@ -62,7 +66,7 @@ pub async fn rows(swarm: &Swarm, service: Option<&str>) -> Result<Vec<Row>, Erro
 }
 
 /// The slots as rows. Of several tasks in one slot the one that Swarm wants to run is shown, else the newest.
-fn table(services: &[Service], tasks: &[Task], nodes: &[Node]) -> Vec<Row> {
+pub fn table(services: &[Service], tasks: &[Task], nodes: &[Node]) -> Vec<Row> {
     let nodes: BTreeMap<&str, &Node> = nodes.iter().map(|node| (node.id.as_str(), node)).collect();
     let mut rows = Vec::new();
     for service in services {
@@ -94,6 +98,8 @@ fn table(services: &[Service], tasks: &[Task], nodes: &[Node]) -> Vec<Row> {
                 state: task.state,
                 node_id: id.unwrap_or(NOT_PLACED).to_owned(),
                 node: node.map_or_else(|| NOT_PLACED.to_owned(), |node| format!("{} ({})", node.name, node.address)),
+                image: task.image.clone(),
+                since: task.since.clone(),
                 error: task.error.clone(),
             });
         }
@@ -240,6 +246,8 @@ mod tests {
             state: State::Running,
             node_id: id('n'),
             node: format!("{name} (192.168.104.12)"),
+            image: String::new(),
+            since: String::new(),
             error: None,
         }
     }

@@ -18,11 +18,8 @@ pub const SCRIPT: &str = "text/javascript; charset=utf-8";
 pub type File = (&'static str, &'static str, &'static str);
 
 /// What every page links: the colours and shapes, the choice of a theme, and the icon.
-const SHARED: [File; 3] = [
-    ("/base.css", CSS, include_str!("../page/base.css")),
-    ("/shell.js", SCRIPT, include_str!("../page/shell.js")),
-    ("/icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
-];
+const SHARED: [File; 3] =
+    [("/base.css", CSS, style::BASE), ("/shell.js", SCRIPT, style::SHELL), ("/icon.svg", "image/svg+xml", style::ICON)];
 
 /// The page needs nothing but itself: no other host, no inline script, no frame of somebody else around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \

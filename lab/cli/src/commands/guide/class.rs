@@ -95,14 +95,14 @@ pub fn collect(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     let labs = args.syllabus.labs()?;
     let class = collect::read(&args.reports, &labs, key.as_deref())?;
     for line in &class.lines {
-        let passed: usize = line.passed.iter().sum();
+        let passed: usize = line.passed().sum();
         anstream::println!("{:<30} {passed:>3} steps  {}", line.student, line.verdict.words());
     }
     for (file, why) in &class.unread {
         anstream::eprintln!("lab: left out {file}: {why}");
     }
     write(&args.out, "class.csv", &collect::csv(&class.lines, &labs))?;
-    write(&args.out, "class.html", &collect::html(&class.lines, &labs))?;
+    write(&args.out, "class.html", &collect::html(&class, &labs))?;
     Ok(ExitCode::SUCCESS)
 }
 

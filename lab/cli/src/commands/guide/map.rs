@@ -3,8 +3,10 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use ::guide::load::Loads;
 use ::guide::map;
 use anyhow::Context as _;
 use swarm::Swarm;
@@ -75,20 +77,28 @@ async fn serve(swarm: Swarm, address: SocketAddr, webui: Option<(String, u16)>) 
     let listener = TcpListener::bind(address).await.with_context(|| format!("--listen {address}"))?;
     anstream::println!("http://{}/   ^C ends", listener.local_addr()?);
     let page = map::html(webui.is_some());
+    let loads = Arc::new(Loads::of(swarm.engine().host()).await);
     loop {
         let (stream, _) = tokio::select! {
             accepted = listener.accept() => accepted?,
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
         };
-        let (swarm, page, webui) = (swarm.clone(), page.clone(), webui.clone());
+        let (swarm, page, webui, loads) = (swarm.clone(), page.clone(), webui.clone(), Arc::clone(&loads));
         // A browser that goes away in the middle is none of our business.
-        tokio::spawn(
-            async move { tokio::time::timeout(ASKS_WITHIN, answer(stream, &swarm, &page, webui.as_ref())).await },
-        );
+        tokio::spawn(async move {
+            let answer = answer(stream, &swarm, &page, webui.as_ref(), loads.as_ref().as_ref());
+            tokio::time::timeout(ASKS_WITHIN, answer).await
+        });
     }
 }
 
-async fn answer(mut stream: TcpStream, swarm: &Swarm, page: &str, webui: Option<&(String, u16)>) -> anyhow::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    swarm: &Swarm,
+    page: &str,
+    webui: Option<&(String, u16)>,
+    loads: Option<&Loads>,
+) -> anyhow::Result<()> {
     let mut request = Vec::new();
     let mut piece = [0; 2048];
     while !request.windows(4).any(|end| end == b"\r\n\r\n") && request.len() < 16 * 1024 {
@@ -101,7 +111,12 @@ async fn answer(mut stream: TcpStream, swarm: &Swarm, page: &str, webui: Option<
     let (status, kind, body) = match line.split_whitespace().nth(1) {
         Some("/") => ("200 OK", "text/html; charset=utf-8", page.to_owned()),
         Some("/map.json") => match map::look(swarm).await {
-            Ok(map) => ("200 OK", "application/json", serde_json::to_string(&map)?),
+            Ok(mut map) => {
+                if let Some(loads) = loads {
+                    loads.add(&mut map).await;
+                }
+                ("200 OK", "application/json", serde_json::to_string(&map)?)
+            }
             Err(error) => ("503 Service Unavailable", "text/plain; charset=utf-8", error.to_string()),
         },
         Some("/speed.json") => {
