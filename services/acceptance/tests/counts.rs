@@ -1,9 +1,9 @@
 //! Counts are exact: what the workers accepted is what Redis has, to the unit.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use acceptance::{Service, program};
-use testbed::{Program, RedisServer, get, wait_for};
+use testbed::{Program, Proxy, RedisServer, get, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -12,6 +12,8 @@ const ROUNDS: u32 = 20;
 
 struct World {
     redis: RedisServer,
+    /// How workers and webui reach it.
+    redis_url: String,
     rng: Service,
     hasher: Service,
     webui: Service,
@@ -23,14 +25,19 @@ struct World {
 impl World {
     fn new() -> Self {
         let redis = RedisServer::start();
+        let url = redis.url();
+        Self::with(redis, url)
+    }
+
+    fn with(redis: RedisServer, redis_url: String) -> Self {
         let fast = ["--delay", "0", "--concurrency", "0"];
-        let webui = Service::start("webui", &["--redis-url", &redis.url()]);
+        let webui = Service::start("webui", &["--redis-url", &redis_url]);
         let (rng, hasher) = (Service::start("rng", &fast), Service::start("hasher", &fast));
-        Self { redis, rng, hasher, webui, workers: Vec::new(), accepted: 0 }
+        Self { redis, redis_url, rng, hasher, webui, workers: Vec::new(), accepted: 0 }
     }
 
     fn start_worker(&mut self) {
-        let (rng, hasher, redis) = (self.rng.url(), self.hasher.url(), self.redis.url());
+        let (rng, hasher, redis) = (self.rng.url(), self.hasher.url(), self.redis_url.clone());
         #[rustfmt::skip]
         let worker = Program::start(program("worker"), &[
             "--rng-url", &rng, "--hasher-url", &hasher, "--redis-url", &redis, "--think", "0", "--keep-alive",
@@ -73,9 +80,94 @@ impl World {
             Ok(answer) if answer.status == 200 => Ok(answer.body),
             other => Err(format!("{other:?}")),
         });
-        let digits = json.split("\"hashes\":").nth(1).expect("hashes in /json").trim_start_matches([' ', '"']);
-        digits.chars().take_while(char::is_ascii_digit).collect::<String>().parse().expect("a number")
+        let json: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+        // Null before anything was counted.
+        json["hashes"].as_str().map_or(0, |hashes| hashes.parse().expect("a number"))
     }
+}
+
+impl World {
+    /// Stops the workers; all that they accepted must be in Redis, once.
+    fn ends(mut self, what: &str) {
+        while !self.workers.is_empty() {
+            self.stop_worker();
+        }
+        assert_eq!(self.accepted, self.answered(), "{what}: accepted against answered");
+        let counted = wait_for("the last count", PATIENCE, || {
+            let counted = self.counted();
+            if counted >= self.accepted { Ok(counted) } else { Err(format!("{counted} of {}", self.accepted)) }
+        });
+        assert_eq!(counted, self.accepted, "{what}: counted against accepted");
+    }
+
+    /// Waits until Redis has counted more.
+    fn counts(&self, more: u64) {
+        let goal = self.counted() + more;
+        wait_for("more to be counted", PATIENCE, || {
+            let counted = self.counted();
+            if counted >= goal { Ok(()) } else { Err(format!("{counted} of {goal}")) }
+        });
+    }
+}
+
+#[test]
+fn a_redis_whose_host_loses_its_power_is_replaced_without_a_word() {
+    let redis = RedisServer::start();
+    let proxy = Proxy::to(redis.port());
+    let mut world = World::with(redis, format!("redis://127.0.0.1:{}", proxy.port()));
+    world.start_worker();
+    world.start_worker();
+    world.counts(300);
+    proxy.lose_power();
+    // Another host takes the name, with the data of the one that is gone.
+    world.redis.kill();
+    world.redis.restart();
+    let lost = Instant::now();
+    world.counts(300);
+    println!("workers and webui went on after {:.1?}", lost.elapsed());
+    world.ends("after the loss");
+}
+
+#[test]
+fn a_redis_that_is_full_is_told_and_waited_for() {
+    let mut world = World::new();
+    let mut keys = redis::Client::open(world.redis.url()).and_then(|client| client.get_connection()).expect("Redis");
+    let mut limit = |bytes: &str| {
+        let () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(bytes).query(&mut keys).expect("a limit");
+    };
+    world.start_worker();
+    world.counts(100);
+    limit("1");
+    world.workers[0].wait_for_log("Redis is full");
+    world.gains(500);
+    let before = world.counted();
+    world.gains(500);
+    assert_eq!(world.counted(), before, "a full Redis took something");
+    limit("0");
+    world.counts(500);
+    assert_eq!(world.workers[0].log().matches("Redis takes nothing").count(), 1, "{}", world.workers[0].log());
+    world.ends("after it was full");
+}
+
+#[test]
+fn a_worker_is_ready_while_redis_answers_also_when_it_has_nothing_to_commit() {
+    let mut redis = RedisServer::start();
+    redis.kill();
+    // rng is nowhere, so there is nothing to commit.
+    let worker = Service::start("worker", &["--rng-url", "http://127.0.0.1:1", "--redis-url", &redis.url()]);
+    let ready = |wanted: u16| {
+        wait_for(&format!("/readyz with {wanted}"), PATIENCE, || {
+            let answer = get(&worker.address, "/readyz")?;
+            if answer.status == wanted { Ok(answer.body) } else { Err(format!("{answer:?}")) }
+        })
+    };
+    assert_eq!(get(&worker.address, "/readyz").expect("an answer").status, 503);
+    redis.restart();
+    assert_eq!(ready(200), "ready\n");
+    redis.kill();
+    assert!(ready(503).starts_with("not ready: "));
+    redis.restart();
+    ready(200);
 }
 
 #[test]
@@ -105,14 +197,6 @@ fn what_was_accepted_is_counted_once_through_restarts_of_redis_and_sigterm() {
         std::thread::park_timeout(if round % 5 == 0 { Duration::from_millis(2300) } else { Duration::ZERO });
         world.redis.program().signal("CONT");
         world.gains(100);
-        world.stop_worker();
-        world.stop_worker();
-        assert_eq!(world.accepted, world.answered(), "round {round}: accepted against answered");
-        let counted = wait_for("the last count", PATIENCE, || {
-            let counted = world.counted();
-            // webui looks about once a second.
-            if counted >= world.accepted { Ok(counted) } else { Err(format!("{counted} of {}", world.accepted)) }
-        });
-        assert_eq!(counted, world.accepted, "round {round}: counted against accepted");
+        world.ends(&format!("round {round}"));
     }
 }

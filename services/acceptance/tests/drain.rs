@@ -115,7 +115,7 @@ fn a_worker_that_cannot_hand_over_its_hashes_says_how_many() {
         if done > 20.0 { Ok(()) } else { Err(format!("{done}")) }
     });
     redis.kill();
-    worker.wait_for_log("Redis is away");
+    worker.wait_for_log("Redis takes nothing");
     let asked = Instant::now();
     worker.signal("TERM");
     assert_eq!(worker.wait(), Some(1));

@@ -25,8 +25,6 @@ pub struct Announcement {
     pub hashes: u64,
     /// When it accepted the last of them, in seconds since it began, by a clock that is never set.
     pub last_hash: f64,
-    /// Hashes a second since the announcement before.
-    pub rate: f64,
     /// Loops that failed since it began.
     pub failures: u64,
     /// What `GET /32` of rng took, since the announcement before.

@@ -42,6 +42,17 @@ pub struct Totals {
     pub hashes: i64,
     /// Different coins found.
     pub coins: u64,
+    /// Whether anything was counted yet, if only 0 hashes.
+    pub begun: bool,
+}
+
+/// The workers that have announced themselves.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Workers {
+    /// By id.
+    pub known: Vec<Announcement>,
+    /// Announcements that cannot be read: where, and why.
+    pub unreadable: Vec<String>,
 }
 
 /// Why the ledger could not be used. Whether the request took effect is not known.
@@ -49,25 +60,26 @@ pub struct Totals {
 pub enum Error {
     /// Redis did not answer, or answered with an error.
     #[error("{0}")]
-    Redis(#[from] redis::RedisError),
-    /// A worker's announcement is not what a worker writes.
-    #[error("an announcement under {key} cannot be read: {error}")]
-    Announcement {
-        /// The key in Redis.
-        key: String,
-        /// What is wrong with its value.
-        error: serde_json::Error,
-    },
+    Redis(redis::RedisError),
+    /// Redis has reached its `maxmemory`, and evicts nothing.
+    #[error("Redis is full, and takes nothing more: raise its maxmemory, or empty the wallet (redis-cli del wallet)")]
+    Full,
+}
+
+impl From<redis::RedisError> for Error {
+    fn from(error: redis::RedisError) -> Self {
+        if error.to_string().contains("OOM") { Self::Full } else { Self::Redis(error) }
+    }
 }
 
 /// The ledger; clones share it.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Ledger(Kind);
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Kind {
     Memory(Arc<MemoryLedger>),
-    Redis(Box<RedisLedger>),
+    Redis(Arc<RedisLedger>),
 }
 
 impl Ledger {
@@ -81,7 +93,7 @@ impl Ledger {
     /// # Errors
     /// The URL cannot be read; `redis://host[:port][/db]` is meant.
     pub fn in_redis(url: &str) -> Result<Self, Error> {
-        Ok(Self(Kind::Redis(Box::new(RedisLedger::new(url)?))))
+        Ok(Self(Kind::Redis(Arc::new(RedisLedger::new(url)?))))
     }
 
     /// Where it is: `memory` or `redis`.
@@ -98,12 +110,10 @@ impl Ledger {
     /// It is not known whether the batch was counted: commit the same batch again.
     pub async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
         match &self.0 {
-            Kind::Memory(ledger) => {
-                ledger.commit(worker, batch);
-                Ok(())
-            }
-            Kind::Redis(ledger) => ledger.commit(worker, batch).await,
+            Kind::Memory(ledger) => ledger.commit(worker, batch),
+            Kind::Redis(ledger) => ledger.commit(worker, batch).await?,
         }
+        Ok(())
     }
 
     /// Tells everybody what a worker is doing; forgotten after `lifetime`.
@@ -112,12 +122,10 @@ impl Ledger {
     /// The ledger does not answer.
     pub async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
         match &self.0 {
-            Kind::Memory(ledger) => {
-                ledger.announce(announcement, lifetime);
-                Ok(())
-            }
-            Kind::Redis(ledger) => ledger.announce(announcement, lifetime).await,
+            Kind::Memory(ledger) => ledger.announce(announcement, lifetime),
+            Kind::Redis(ledger) => ledger.announce(announcement, lifetime).await?,
         }
+        Ok(())
     }
 
     /// Withdraws a worker's announcement, when it stops.
@@ -126,12 +134,10 @@ impl Ledger {
     /// The ledger does not answer.
     pub async fn withdraw(&self, worker: &str) -> Result<(), Error> {
         match &self.0 {
-            Kind::Memory(ledger) => {
-                ledger.withdraw(worker);
-                Ok(())
-            }
-            Kind::Redis(ledger) => ledger.withdraw(worker).await,
+            Kind::Memory(ledger) => ledger.withdraw(worker),
+            Kind::Redis(ledger) => ledger.withdraw(worker).await?,
         }
+        Ok(())
     }
 
     /// What has been mined so far.
@@ -139,28 +145,22 @@ impl Ledger {
     /// # Errors
     /// The ledger does not answer, or its keys hold something else.
     pub async fn totals(&self) -> Result<Totals, Error> {
-        match &self.0 {
-            Kind::Memory(ledger) => Ok(ledger.totals()),
-            Kind::Redis(ledger) => ledger.totals().await,
-        }
+        Ok(match &self.0 {
+            Kind::Memory(ledger) => ledger.totals(),
+            Kind::Redis(ledger) => ledger.totals().await?,
+        })
     }
 
-    /// The workers that have announced themselves, by id.
+    /// The workers that have announced themselves.
     ///
     /// # Errors
     /// The ledger does not answer.
-    pub async fn workers(&self) -> Result<Vec<Announcement>, Error> {
+    pub async fn workers(&self) -> Result<Workers, Error> {
         let mut workers = match &self.0 {
-            Kind::Memory(ledger) => ledger.workers(),
+            Kind::Memory(ledger) => Workers { known: ledger.workers(), ..Workers::default() },
             Kind::Redis(ledger) => ledger.workers().await?,
         };
-        workers.sort_by(|a, b| a.id.cmp(&b.id));
+        workers.known.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(workers)
-    }
-}
-
-impl std::fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Ledger({})", self.kind())
     }
 }

@@ -42,7 +42,7 @@ impl MemoryLedger {
 
     pub fn totals(&self) -> Totals {
         let state = self.state();
-        Totals { hashes: state.hashes, coins: state.wallet.len() as u64 }
+        Totals { hashes: state.hashes, coins: state.wallet.len() as u64, begun: !state.batches.is_empty() }
     }
 
     pub fn workers(&self) -> Vec<Announcement> {

@@ -6,17 +6,22 @@
 //! | `wallet` | hash | digest of a coin → its bytes |
 //! | `swarmlab:batch:<worker>` | integer | number of the worker's last batch; kept for [`MEMORY`] |
 //! | `swarmlab:worker:<worker>` | JSON | the worker's announcement; expires by itself |
-//! | `swarmlab:workers` | set | workers that may have an announcement |
+//! | `swarmlab:announced` | sorted set | workers that may have an announcement, by the time of their last one |
 
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use redis::{AsyncCommands, Client, Script};
+use redis::aio::MultiplexedConnection;
+use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError, pipe};
+use tokio::sync::Mutex;
 
-use crate::{Announcement, Batch, Error, Totals};
+use crate::{Announcement, Batch, Error, Totals, Workers};
 
 /// How long the ledger remembers the last batch of a worker: far longer than a worker tries to commit one.
 const MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// A worker that has said nothing for so many seconds is forgotten, whatever the clocks of the nodes differ by.
+const FORGOTTEN: f64 = 24.0 * 3600.0;
 
 /// How long Redis has for an answer before a commit counts as unknown.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -24,12 +29,16 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// A host that acknowledges nothing for so long has lost its power, and its connection is of no more use.
+const SILENCE: Duration = Duration::from_secs(5);
+
 const HASHES: &str = "hashes";
 const WALLET: &str = "wallet";
-const WORKERS: &str = "swarmlab:workers";
+const ANNOUNCED: &str = "swarmlab:announced";
 
 /// Counts a batch unless its number has been seen. Coins go first, as setting one again changes nothing; the number goes
-/// last, so that an error on the way (a key of another type) leaves the batch to be committed again.
+/// last, so that an error on the way (a key of another type) leaves the batch to be committed again. A Redis that is full
+/// refuses the first write of the script or none.
 const COMMIT: &str = r"
     local last = tonumber(redis.call('GET', KEYS[3]) or '0')
     if tonumber(ARGV[1]) <= last then return 0 end
@@ -39,85 +48,91 @@ const COMMIT: &str = r"
     return 1
 ";
 
-/// A connection that is opened when needed, and the script.
-#[derive(Clone)]
+/// A connection that is opened when it is needed.
+#[derive(Debug)]
 pub struct RedisLedger {
-    connection: ConnectionManager,
-    commit: Script,
+    client: Client,
+    config: AsyncConnectionConfig,
+    open: Mutex<Option<MultiplexedConnection>>,
 }
 
 impl RedisLedger {
-    pub fn new(url: &str) -> Result<Self, Error> {
-        // One attempt a request: who retries is the caller, who knows when to give up.
-        let config = ConnectionManagerConfig::new()
-            .set_number_of_retries(0)
+    pub fn new(url: &str) -> Result<Self, RedisError> {
+        let keepalive = TcpKeepalive::new().with_time(SILENCE / 2).with_interval(SILENCE / 5);
+        let tcp = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive).set_user_timeout(SILENCE);
+        let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(RESPONSE_TIMEOUT));
-        let connection = ConnectionManager::new_lazy_with_config(Client::open(url)?, config)?;
-        Ok(Self { connection, commit: Script::new(COMMIT) })
+        let client = Client::open(url.into_connection_info()?.set_tcp_settings(tcp))?;
+        Ok(Self { client, config, open: Mutex::default() })
     }
 
     pub async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
-        let mut call = self.commit.prepare_invoke();
-        call.key(HASHES).key(WALLET).key(format!("swarmlab:batch:{worker}"));
-        call.arg(batch.number).arg(batch.hashes).arg(MEMORY.as_secs());
+        let mut request = pipe();
+        request.cmd("EVAL").arg(COMMIT).arg(3).arg(HASHES).arg(WALLET).arg(format!("swarmlab:batch:{worker}"));
+        request.arg(batch.number).arg(batch.hashes).arg(MEMORY.as_secs());
         for coin in &batch.coins {
-            call.arg(&coin.digest).arg(coin.bytes.as_slice());
+            request.arg(&coin.digest).arg(coin.bytes.as_slice());
         }
-        let _counted: i64 = call.invoke_async(&mut self.connection.clone()).await?;
-        Ok(())
+        self.ask(request.ignore()).await
     }
 
     pub async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
-        let key = announcement_key(&announcement.id);
-        let value =
-            serde_json::to_string(announcement).map_err(|error| Error::Announcement { key: key.clone(), error })?;
-        let _: () = redis::pipe()
-            .pset_ex(&key, value, lifetime.as_millis() as u64)
-            .sadd(WORKERS, &announcement.id)
-            .query_async(&mut self.connection.clone())
-            .await?;
-        Ok(())
+        let Announcement { id, now, .. } = announcement;
+        let value = serde_json::to_string(announcement).expect("text and numbers are JSON");
+        let mut request = pipe();
+        request.pset_ex(announcement_key(id), value, lifetime.as_millis() as u64).ignore();
+        request.zadd(ANNOUNCED, id, now).ignore();
+        self.ask(request.zrembyscore(ANNOUNCED, "-inf", now - FORGOTTEN).ignore()).await
     }
 
     pub async fn withdraw(&self, worker: &str) -> Result<(), Error> {
-        let _: () = redis::pipe()
-            .del(announcement_key(worker))
-            .srem(WORKERS, worker)
-            .query_async(&mut self.connection.clone())
-            .await?;
-        Ok(())
+        self.ask(pipe().del(announcement_key(worker)).ignore().zrem(ANNOUNCED, worker).ignore()).await
     }
 
     pub async fn totals(&self) -> Result<Totals, Error> {
-        let (hashes, coins): (Option<i64>, u64) =
-            redis::pipe().get(HASHES).hlen(WALLET).query_async(&mut self.connection.clone()).await?;
-        Ok(Totals { hashes: hashes.unwrap_or_default(), coins })
+        let (hashes, coins): (Option<i64>, u64) = self.ask(pipe().get(HASHES).hlen(WALLET)).await?;
+        Ok(Totals { hashes: hashes.unwrap_or_default(), coins, begun: hashes.is_some() })
     }
 
-    pub async fn workers(&self) -> Result<Vec<Announcement>, Error> {
-        let mut connection = self.connection.clone();
-        let ids: Vec<String> = connection.smembers(WORKERS).await?;
+    pub async fn workers(&self) -> Result<Workers, Error> {
+        let (ids,): (Vec<String>,) = self.ask(pipe().zrange(ANNOUNCED, 0, -1)).await?;
+        let mut workers = Workers::default();
         if ids.is_empty() {
-            return Ok(Vec::new());
+            return Ok(workers);
         }
         let keys: Vec<String> = ids.iter().map(|id| announcement_key(id)).collect();
-        let values: Vec<Option<String>> = connection.mget(&keys).await?;
-        let mut workers = Vec::new();
-        let mut gone = Vec::new();
-        for ((id, key), value) in ids.into_iter().zip(keys).zip(values) {
-            match value {
-                Some(text) => {
-                    let read = serde_json::from_str(&text).map_err(|error| Error::Announcement { key, error })?;
-                    workers.push(read);
-                }
-                None => gone.push(id),
+        let (values,): (Vec<Option<String>>,) = self.ask(pipe().mget(&keys)).await?;
+        // Who has no announcement has expired, and is forgotten by those who announce themselves: reading changes nothing.
+        for (key, text) in keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))) {
+            match serde_json::from_str(&text) {
+                Ok(worker) => workers.known.push(worker),
+                Err(error) => workers.unreadable.push(format!("{key}: {error}")),
             }
         }
-        if !gone.is_empty() {
-            let _: () = connection.srem(WORKERS, gone).await?;
-        }
         Ok(workers)
+    }
+
+    /// After an error, a time-out among them, the connection is given up: the next request asks the name for an address
+    /// again, and finds the Redis that has taken the place of one whose host never said that it is gone.
+    async fn ask<T: FromRedisValue>(&self, request: &Pipeline) -> Result<T, Error> {
+        let answer = match self.connection().await {
+            Ok(mut connection) => request.query_async(&mut connection).await,
+            Err(error) => Err(error),
+        };
+        if answer.is_err() {
+            *self.open.lock().await = None;
+        }
+        Ok(answer?)
+    }
+
+    async fn connection(&self) -> Result<MultiplexedConnection, RedisError> {
+        let mut open = self.open.lock().await;
+        if let Some(connection) = &*open {
+            return Ok(connection.clone());
+        }
+        let connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
+        Ok(open.insert(connection).clone())
     }
 }
 

@@ -7,6 +7,7 @@ mod browser;
 mod http;
 mod mariadb_server;
 mod program;
+mod proxy;
 mod redis_server;
 mod wait;
 
@@ -14,5 +15,6 @@ pub use browser::{Browser, Page};
 pub use http::{Answer, get, post, request};
 pub use mariadb_server::MariaDbServer;
 pub use program::{Program, binary, free_port};
+pub use proxy::Proxy;
 pub use redis_server::RedisServer;
 pub use wait::wait_for;

@@ -149,9 +149,10 @@ function crew({ workers, ledger, speed, workers_problem: problem }) {
 }
 
 function summary(list, ledger, speed, problem) {
-  if (problem) return `What the workers report cannot be read: ${problem}`;
   if (!ledger.ok) return list.length ? "As last seen, before Redis went away." : "Not known while Redis is away.";
+  const unread = problem ? ` A report cannot be read: ${problem}.` : "";
   if (!list.length) {
+    if (unread) return unread.trim();
     return speed.hashes_per_second > 0
       ? "Somebody is mining, but no worker reports about itself. The workers of the public application do not; only the count shows their work."
       : "No worker reports about itself. Start one, or scale them up.";
@@ -162,7 +163,7 @@ function summary(list, ledger, speed, problem) {
   const others = list.length - mining;
   const rest = others ? `; ${others} ${others === 1 ? "is" : "are"} not` : "";
   const more = speed.unannounced ? " Others mine without reporting: the count grows faster than these workers say." : "";
-  return `${mining} of ${list.length} mining${each}${rest}.${more}`;
+  return `${mining} of ${list.length} mining${each}${rest}.${more}${unread}`;
 }
 
 function spread(values) {

@@ -26,7 +26,7 @@ impl Public {
     pub fn new(totals: Totals) -> Self {
         Self {
             coins: totals.coins,
-            hashes: (totals.hashes != 0).then(|| totals.hashes.to_string()),
+            hashes: totals.begun.then(|| totals.hashes.to_string()),
             now: milliseconds(ledger::now()),
         }
     }
@@ -39,7 +39,7 @@ pub struct Problem {
 }
 
 /// `/api/state`: all that the page shows. Times are seconds since 1970.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct State {
     pub now: f64,
     pub ledger: Health,
@@ -50,7 +50,7 @@ pub struct State {
     pub latency: Latency,
     /// The workers that have announced themselves, when the ledger was last asked with success.
     pub workers: Vec<Worker>,
-    /// Why the announcements could not be read, while the totals could.
+    /// Which announcements cannot be read, and why; absent while all can.
     pub workers_problem: Option<String>,
     pub history: History,
 }
@@ -111,7 +111,7 @@ pub struct Worker {
 }
 
 /// The recent past, oldest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct History {
     /// How far back the history goes at most.
     pub seconds: u64,

@@ -12,6 +12,7 @@
 mod assets;
 mod history;
 mod json;
+mod line;
 mod meter;
 mod track;
 mod watch;
@@ -41,28 +42,6 @@ pub struct Config {
     pub redis_url: String,
 }
 
-impl Config {
-    /// The ledger that the settings name.
-    ///
-    /// # Errors
-    /// One line that names the setting to change.
-    pub fn ledger(&self) -> Result<Ledger, String> {
-        Ledger::in_redis(&self.redis_url).map_err(|error| {
-            let url = &self.redis_url;
-            format!(
-                "cannot use the Redis URL `{url}` ({error}); give redis://host[:port][/db] with --redis-url, REDIS_URL"
-            )
-        })
-    }
-}
-
-/// The service.
-#[derive(Debug)]
-pub struct App {
-    /// The routes.
-    pub router: Router,
-}
-
 #[derive(Debug, Clone)]
 struct Service {
     ledger: Ledger,
@@ -73,33 +52,31 @@ struct Service {
 ///
 /// # Panics
 /// Outside of a Tokio runtime.
-pub fn app(ledger: Ledger, metrics: &Metrics, stop: CancellationToken) -> App {
+pub fn app(ledger: Ledger, metrics: &Metrics, stop: CancellationToken) -> Router {
     let watch = Watch::new(ledger.kind(), metrics);
     tokio::spawn(watch.clone().run(ledger.clone(), stop));
-    let readiness: ops::Readiness = {
-        let watch = watch.clone();
-        Arc::new(move || watch.ready())
-    };
-    let router = Router::new()
+    let asked = watch.clone();
+    Router::new()
         .route("/json", get(public_json).fallback(wrong_method))
         .route("/api/state", get(state).fallback(wrong_method))
         .with_state(Service { ledger, watch })
         .merge(kit::page::routes(&assets::FILES).method_not_allowed_fallback(wrong_method))
         .fallback(wrong_path)
-        .merge(ops::routes(metrics.clone(), readiness));
-    App { router }
+        .merge(ops::routes(metrics.clone(), Arc::new(move || asked.ready())))
 }
 
 /// Runs the program on its settings until SIGTERM or ^C.
 pub async fn run(config: &Config, listen: SocketAddr, limits: &Limits) -> ExitCode {
-    let ledger = match config.ledger() {
+    let ledger = match Ledger::in_redis(&config.redis_url) {
         Ok(ledger) => ledger,
-        Err(reason) => return start::usage("webui", &reason),
+        Err(error) => {
+            return start::usage("webui", &format!("--redis-url, REDIS_URL: `{}`: {error}", config.redis_url));
+        }
     };
     let metrics = Metrics::new("webui");
     let stop = CancellationToken::new();
-    let app = app(ledger, &metrics, stop.clone());
-    let code = start::serve_until_signal("webui", listen, app.router, &metrics, limits).await;
+    let router = app(ledger, &metrics, stop.clone());
+    let code = start::serve_until_signal("webui", listen, router, &metrics, limits).await;
     stop.cancel();
     code
 }

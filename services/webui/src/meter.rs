@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use ledger::Announcement;
 
 use crate::json::{Latency, Speed, Worker, milliseconds};
+use crate::line::Line;
 use crate::track::Track;
 
 /// The slope is that of the count over so many seconds.
@@ -151,24 +152,11 @@ impl Meter {
         self.counts.iter().filter(move |count| count.time >= now - SLOPE)
     }
 
-    /// Hashes a second, by the line through the last counts with the least squared error.
+    /// Hashes a second, as the count tells.
     fn slope(&self, now: f64) -> Option<f64> {
-        let recent: Vec<&Count> = self.recent(now).collect();
-        if recent.len() < FEWEST {
-            return None;
-        }
-        let n = recent.len() as f64;
-        let base = recent[0];
-        let point = |count: &Count| (count.time - base.time, (count.hashes - base.hashes) as f64);
-        let (time, hashes) = recent.iter().fold((0.0, 0.0), |(t, h), count| {
-            let (time, hashes) = point(count);
-            (t + time / n, h + hashes / n)
-        });
-        let (above, below) = recent.iter().fold((0.0, 0.0), |(above, below), count| {
-            let (t, h) = point(count);
-            (above + (t - time) * (h - hashes), below + (t - time).powi(2))
-        });
-        (below > 0.0).then(|| (above / below).max(0.0))
+        let mut line = Line::default();
+        self.recent(now).for_each(|count| line.push(count.time, count.hashes as f64));
+        line.slope(SLOPE, FEWEST).map(|slope| slope.max(0.0))
     }
 
     fn latency(&mut self, now: f64) -> Latency {

@@ -4,16 +4,15 @@
 //! speed between two hashes, free of the chance of where a second begins: a worker of 3.33 hashes/s counts 3 or 4 in any
 //! one second, but takes 0.3 s from hash to hash always.
 
-use std::collections::VecDeque;
-
 use ledger::Announcement;
 
 use crate::json::{Worker, milliseconds};
+use crate::line::Line;
 
-/// The speed is taken over at least so many seconds between two hashes, where there are as many.
+/// The speed is that of the hashes of so many seconds.
 const SPAN: f64 = 3.0;
 
-/// A pair older than this says nothing about now. A worker that waits in a long queue has one hash in many seconds.
+/// A hash older than this says nothing about now. A worker that waits in a long queue has one hash in many seconds.
 const OLDEST: f64 = 60.0;
 
 /// A worker that has told nothing new for so many of its usual pauses, and at least [`SILENCE`], does not count: it was
@@ -35,21 +34,14 @@ const YOUNG: f64 = 10.0;
 /// For so many seconds after its newest announcement a worker is taken to go on as before.
 const TRUST: f64 = 2.0;
 
-/// Hashes, and when the last of them came.
-#[derive(Debug, Clone, Copy)]
-struct Pair {
-    hashes: u64,
-    /// By the worker's clock: seconds since it began.
-    at: f64,
-    /// When it came at the latest, by our clock.
-    latest: f64,
-}
-
 /// What is remembered of one worker.
 #[derive(Debug, Default)]
 pub struct Track {
-    /// Oldest first.
-    pairs: VecDeque<Pair>,
+    /// Hashes, and when the last of them came: by the worker's clock, in seconds since it began.
+    line: Line,
+    /// What our clock said at most when the worker's said 0. A hash cannot be heard of before it came: the one that was heard
+    /// of soonest tells what the clocks differ by.
+    began: f64,
     /// The speed, when it was computed last.
     speed: f64,
     /// Loops side by side.
@@ -79,25 +71,27 @@ impl Track {
         self.written = said.now;
         self.heard = now;
         self.loops = f64::from(said.loops.max(1));
-        let last = self.pairs.back().map(|pair| pair.hashes);
-        if last.is_none_or(|hashes| said.hashes < hashes) {
+        let last = self.line.last().map(|(_, hashes)| hashes);
+        let hashes = said.hashes as f64;
+        if last.is_none_or(|last| hashes < last) {
             // New to us, or the same id begins again.
-            self.pairs.clear();
+            self.line.clear();
+            self.began = f64::INFINITY;
             let age = said.now - said.started;
             if age < YOUNG {
-                self.pairs.push_back(Pair { hashes: 0, at: 0.0, latest: now - age.max(0.0) });
+                self.line.push(0.0, 0.0);
+                self.began = now - age.max(0.0);
             }
         }
-        if last != Some(said.hashes) {
+        if last != Some(hashes) {
             self.grew = said.now;
             // How long before the announcement it came is bounded, in case that somebody set the worker's time of day.
             let bound = if self.pause > 0.0 { self.pause } else { YOUNG };
             let before = (said.now - said.started - said.last_hash).clamp(0.0, bound);
-            self.pairs.push_back(Pair { hashes: said.hashes, at: said.last_hash, latest: now - before });
+            self.line.push(said.last_hash, hashes);
+            self.began = self.began.min(now - before - said.last_hash);
         }
-        while self.pairs.len() > 2 && self.pairs[1].at < said.last_hash - OLDEST {
-            self.pairs.pop_front();
-        }
+        self.line.forget_before(said.last_hash - OLDEST);
         self.speed = self.current(now, said);
         true
     }
@@ -122,22 +116,16 @@ impl Track {
     /// little beyond. The difference over some seconds is what the worker did in them, so the sum over workers is right
     /// also while some come, go, or become slower because others came.
     pub fn count(&self, time: f64) -> f64 {
-        // A hash cannot be heard of before it came; the one that was heard of soonest tells what the clocks differ by.
-        let differ = self.pairs.iter().map(|pair| pair.latest - pair.at).fold(f64::INFINITY, f64::min);
-        let age = time.min(self.gone.unwrap_or(f64::INFINITY)) - differ;
-        let after = self.pairs.partition_point(|pair| pair.at <= age);
-        let before = after.checked_sub(1).map(|index| self.pairs[index]);
-        match (before, self.pairs.get(after)) {
-            (Some(from), Some(to)) => {
-                from.hashes as f64 + (to.hashes - from.hashes) as f64 * (age - from.at) / (to.at - from.at)
-            }
-            (Some(last), None) => {
-                let heard = self.heard - differ;
+        let age = time.min(self.gone.unwrap_or(f64::INFINITY)) - self.began;
+        match self.line.around(age) {
+            (Some((from, count)), Some((to, next))) => count + (next - count) * (age - from) / (to - from),
+            (Some((last, count)), None) => {
+                let heard = self.heard - self.began;
                 // Until it spoke last no loop had finished; since then it may have.
-                let begun = (self.speed * (age.min(heard) - last.at)).clamp(0.0, self.loops);
-                last.hashes as f64 + begun + self.speed * (age - heard.max(last.at)).clamp(0.0, TRUST)
+                let begun = (self.speed * (age.min(heard) - last)).clamp(0.0, self.loops);
+                count + begun + self.speed * (age - heard.max(last)).clamp(0.0, TRUST)
             }
-            (None, Some(first)) => (first.hashes as f64 - self.speed * (first.at - age)).max(0.0),
+            (None, Some((first, count))) => (count - self.speed * (first - age)).max(0.0),
             (None, None) => 0.0,
         }
     }
@@ -147,26 +135,15 @@ impl Track {
         if self.silent(now).is_some() {
             return 0.0;
         }
-        let Some((hashes, time)) = self.between() else {
-            // One pair is no speed yet; what the worker says of itself has to do.
-            return said.rate.max(0.0);
-        };
-        let speed = hashes / time;
+        // One point is no line yet; its mean since it began has to do.
+        let mean = || if said.last_hash > 0.0 { said.hashes as f64 / said.last_hash } else { 0.0 };
+        let speed = self.line.slope(SPAN, 2).unwrap_or_else(mean);
         let still = said.now - self.grew;
         if still > IDLE.max(INTERVALS / speed) {
             return 0.0;
         }
         // Without a hash for a second, it is doing no more than one a second.
         if still > 0.0 { speed.min(1.0 / still) } else { speed }
-    }
-
-    /// Hashes and seconds between the last hash and one that came at least [`SPAN`] earlier, or else the earliest.
-    fn between(&self) -> Option<(f64, f64)> {
-        let last = self.pairs.back()?;
-        let earlier = self.pairs.iter().rev().find(|pair| last.at - pair.at >= SPAN);
-        let first = earlier.or(self.pairs.front())?;
-        (last.hashes > first.hashes && last.at > first.at)
-            .then(|| ((last.hashes - first.hashes) as f64, last.at - first.at))
     }
 
     /// The line that the page shows.
@@ -297,7 +274,7 @@ mod tests {
     #[test]
     fn a_worker_of_another_version_is_believed() {
         let mut track = Track::default();
-        let said = Announcement { now: 5.0, hashes: 9, rate: 3.0, ..Announcement::default() };
+        let said = Announcement { now: 5.0, hashes: 9, last_hash: 3.0, ..Announcement::default() };
         track.hear(1.0, &said);
         assert_eq!(track.current(1.0, &said), 3.0);
     }

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kit::metrics::Metrics;
-use ledger::{Announcement, Error, Ledger, Totals};
+use ledger::{Error, Ledger, Totals, Workers};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, History, Sample};
-use crate::json::{self, Counted, Health, Latency, Speed, Worker, milliseconds};
+use crate::json::{self, Counted, Health, Latency, Speed, milliseconds};
 use crate::meter::Meter;
 
 /// How often the ledger is asked.
@@ -32,12 +32,8 @@ pub struct Watch {
 
 #[derive(Debug)]
 struct Seen {
-    health: Health,
-    totals: Option<Counted>,
-    speed: Speed,
-    latency: Latency,
-    workers: Vec<Worker>,
-    workers_problem: Option<String>,
+    /// What the page shows, but for the time and the samples.
+    state: json::State,
     history: History,
     meter: Meter,
 }
@@ -63,12 +59,6 @@ struct Gauges {
     speed: Gauge<f64, AtomicU64>,
 }
 
-/// What the ledger answered.
-struct Answer {
-    totals: Totals,
-    workers: Result<Vec<Announcement>, String>,
-}
-
 impl Watch {
     pub fn new(kind: &'static str, metrics: &Metrics) -> Arc<Self> {
         let gauges = Gauges::default();
@@ -79,21 +69,18 @@ impl Watch {
             registry.register("hashes_per_second", "The speed that the page shows", gauges.speed.clone());
         });
         let clock = Clock { began: ledger::now(), at: Instant::now() };
-        let health = Health { kind, ok: false, since: milliseconds(clock.began), reason: None };
-        Arc::new(Self {
-            clock,
-            gauges,
-            seen: Mutex::new(Seen {
-                health,
-                totals: None,
-                speed: Speed::default(),
-                latency: Latency::default(),
-                workers: Vec::new(),
-                workers_problem: None,
-                history: History::default(),
-                meter: Meter::default(),
-            }),
-        })
+        let state = json::State {
+            now: clock.began,
+            ledger: Health { kind, ok: false, since: milliseconds(clock.began), reason: None },
+            totals: None,
+            speed: Speed::default(),
+            latency: Latency::default(),
+            workers: Vec::new(),
+            workers_problem: None,
+            history: json::History { seconds: history::KEPT, samples: Vec::new() },
+        };
+        let seen = Seen { state, history: History::default(), meter: Meter::default() };
+        Arc::new(Self { clock, gauges, seen: Mutex::new(seen) })
     }
 
     /// Asks once a second until `stop` is cancelled.
@@ -113,87 +100,72 @@ impl Watch {
 
     /// Ready while the ledger answers.
     pub fn ready(&self) -> Result<(), String> {
-        let seen = self.seen();
-        match &seen.health {
+        match &self.seen().state.ledger {
             Health { ok: true, .. } => Ok(()),
-            Health { kind, reason, .. } => Err(match reason {
-                Some(reason) => format!("{kind} is away: {reason}"),
-                None => format!("{kind} has not answered yet"),
-            }),
+            Health { kind, reason: Some(reason), .. } => Err(format!("{kind} is away: {reason}")),
+            Health { kind, .. } => Err(format!("{kind} has not answered yet")),
         }
     }
 
     /// All that the page shows, with the samples after a number.
     pub fn state(&self, after: u64) -> json::State {
         let seen = self.seen();
-        json::State {
-            now: milliseconds(self.clock.now()),
-            ledger: seen.health.clone(),
-            totals: seen.totals,
-            speed: seen.speed,
-            latency: seen.latency,
-            workers: seen.workers.clone(),
-            workers_problem: seen.workers_problem.clone(),
-            history: json::History { seconds: history::KEPT, samples: seen.history.after(after) },
-        }
+        let mut state = seen.state.clone();
+        state.now = milliseconds(self.clock.now());
+        state.history.samples = seen.history.after(after);
+        state
     }
 
-    fn note(&self, answer: Result<Answer, String>) {
+    fn note(&self, answer: Result<(Totals, Workers), String>) {
         let now = self.clock.now();
-        let mut seen = self.seen();
+        let Seen { state, history, meter } = &mut *self.seen();
         match answer {
-            Ok(answer) => self.here(&mut seen, now, answer),
-            Err(reason) => self.away(&mut seen, now, reason),
-        }
-        let Seen { speed, latency, .. } = &*seen;
-        let workers = seen.health.ok.then_some(seen.workers.len());
-        let sample = Sample(0, milliseconds(now), speed.hashes_per_second, workers, latency.rng_ms, latency.hasher_ms);
-        self.gauges.up.set(i64::from(seen.health.ok));
-        self.gauges.workers.set(workers.unwrap_or_default() as i64);
-        self.gauges.speed.set(speed.hashes_per_second.unwrap_or_default());
-        seen.history.push(sample);
-    }
-
-    fn here(&self, seen: &mut Seen, now: f64, answer: Answer) {
-        let Health { kind, ok, since, ref reason } = seen.health;
-        if !ok {
-            if reason.is_some() {
-                tracing::info!(seconds = milliseconds(now - since), "{kind} is back");
+            Ok((totals, workers)) => {
+                let reading = meter.read(now, totals.hashes, &workers.known);
+                state.totals = Some(Counted { hashes: totals.hashes, coins: totals.coins });
+                (state.speed, state.latency, state.workers) = (reading.speed, reading.latency, reading.workers);
+                let problem = (!workers.unreadable.is_empty()).then(|| workers.unreadable.join("; "));
+                if problem.is_some() && state.workers_problem.is_none() {
+                    tracing::warn!(reason = problem, "announcements of workers cannot be read");
+                }
+                state.workers_problem = problem;
+                turn(&mut state.ledger, now, None);
             }
-            seen.health = Health { kind, ok: true, since: milliseconds(now), reason: None };
+            Err(reason) => {
+                self.gauges.failures.inc();
+                meter.interrupt();
+                (state.speed, state.latency) = Default::default();
+                turn(&mut state.ledger, now, Some(reason));
+            }
         }
-        let (workers, problem) = match answer.workers {
-            Ok(workers) => (workers, None),
-            Err(problem) => (Vec::new(), Some(problem)),
-        };
-        if problem.is_some() && seen.workers_problem.is_none() {
-            tracing::warn!(reason = problem, "the workers' announcements cannot be read");
-        }
-        let reading = seen.meter.read(now, answer.totals.hashes, &workers);
-        seen.totals = Some(Counted { hashes: answer.totals.hashes, coins: answer.totals.coins });
-        seen.speed = reading.speed;
-        seen.latency = reading.latency;
-        seen.workers = reading.workers;
-        seen.workers_problem = problem;
-    }
-
-    fn away(&self, seen: &mut Seen, now: f64, reason: String) {
-        self.gauges.failures.inc();
-        let Health { kind, ok, since, reason: ref before } = seen.health;
-        // One line an outage; its reason may change on the way (refused, loading), and the page shows the latest.
-        if ok || before.is_none() {
-            tracing::warn!(%reason, "{kind} is away; asking once a second until it is back");
-        }
-        seen.health =
-            Health { kind, ok: false, since: if ok { milliseconds(now) } else { since }, reason: Some(reason) };
-        seen.speed = Speed::default();
-        seen.latency = Latency::default();
-        seen.meter.interrupt();
+        let workers = state.ledger.ok.then_some(state.workers.len());
+        let (speed, latency) = (state.speed.hashes_per_second, state.latency);
+        self.gauges.up.set(i64::from(state.ledger.ok));
+        self.gauges.workers.set(workers.unwrap_or_default() as i64);
+        self.gauges.speed.set(speed.unwrap_or_default());
+        history.push(Sample(0, milliseconds(now), speed, workers, latency.rng_ms, latency.hasher_ms));
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Notes whether the ledger answers, with one line when it goes and one when it is back. The reason may change on the way
+/// (refused, loading): the page shows the latest.
+fn turn(health: &mut Health, now: f64, reason: Option<String>) {
+    let Health { kind, ok, since, reason: before } = health;
+    match &reason {
+        Some(reason) if *ok || before.is_none() => {
+            tracing::warn!(%reason, "{kind} is away; asking once a second until it is back");
+        }
+        None if before.is_some() => tracing::info!(seconds = milliseconds(now - *since), "{kind} is back"),
+        _ => {}
+    }
+    if *ok != reason.is_none() {
+        (*ok, *since) = (reason.is_none(), milliseconds(now));
+    }
+    *before = reason;
 }
 
 /// Waits for the ledger, but not for ever; the error is for people.
@@ -204,13 +176,6 @@ pub async fn bounded<T>(question: impl Future<Output = Result<T, Error>>) -> Res
     }
 }
 
-async fn ask(ledger: &Ledger) -> Result<Answer, Error> {
-    let totals = ledger.totals().await?;
-    let workers = match ledger.workers().await {
-        Ok(workers) => Ok(workers),
-        // One announcement that nobody can read must not hide the totals.
-        Err(error @ Error::Announcement { .. }) => Err(error.to_string()),
-        Err(error) => return Err(error),
-    };
-    Ok(Answer { totals, workers })
+async fn ask(ledger: &Ledger) -> Result<(Totals, Workers), Error> {
+    Ok((ledger.totals().await?, ledger.workers().await?))
 }

@@ -155,16 +155,27 @@ fn a_key_that_is_no_count_is_told() {
 }
 
 #[test]
-fn an_announcement_that_cannot_be_read_does_not_hide_the_totals() {
+fn an_announcement_that_cannot_be_read_hides_neither_the_totals_nor_other_workers() {
     let redis = RedisServer::start();
     let (_webui, address) = webui(&redis);
     let mut keys = client(&redis);
     run(&mut keys, &["SET", "hashes", "12"]);
     run(&mut keys, &["SET", "swarmlab:worker:odd", "{"]);
-    run(&mut keys, &["SADD", "swarmlab:workers", "odd"]);
+    run(&mut keys, &["SET", "swarmlab:worker:well", r#"{"id": "well", "hashes": 12}"#]);
+    run(&mut keys, &["ZADD", "swarmlab:announced", "1", "odd", "1", "well"]);
     let state = state_where(&address, "the problem", |state| !state["workers_problem"].is_null());
     assert!(state["workers_problem"].as_str().unwrap().contains("swarmlab:worker:odd"), "{state}");
     assert_eq!((&state["ledger"]["ok"], &state["totals"]["hashes"]), (&Value::from(true), &Value::from(12)));
+    assert_eq!((state["workers"].as_array().unwrap().len(), &state["workers"][0]["id"]), (1, &Value::from("well")));
+}
+
+#[test]
+fn a_count_of_zero_is_shown_as_redis_has_it() {
+    let redis = RedisServer::start();
+    let (_webui, address) = webui(&redis);
+    run(&mut client(&redis), &["SET", "hashes", "0"]);
+    let json: Value = serde_json::from_str(&get(&address, "/json").unwrap().body).unwrap();
+    assert_eq!(json["hashes"], Value::from("0"), "{json}");
 }
 
 #[test]
@@ -173,7 +184,7 @@ fn a_taken_port_and_a_bad_url_end_it_with_one_line() {
     let (_webui, address) = webui(&redis);
     for (args, code, said) in [
         (["--listen", address.as_str(), "--redis-url", "redis://127.0.0.1"], 1, "--listen, WEBUI_LISTEN"),
-        (["--listen", "127.0.0.1:0", "--redis-url", "http://redis"], 2, "--redis-url, REDIS_URL"),
+        (["--listen", "127.0.0.1:0", "--redis-url", "http://redis"], 2, "--redis-url, REDIS_URL: `http://redis`"),
     ] {
         let mut program = Program::start(env!("CARGO_BIN_EXE_webui"), &args);
         assert_eq!(program.wait(), Some(code), "{args:?}");

@@ -8,13 +8,14 @@
 //! Redis answers.
 
 mod account;
-mod client;
+mod connection;
 mod failure;
 mod flush;
+mod health;
 mod mine;
 pub mod program;
-mod recovery;
 mod target;
+mod upstream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,11 +28,11 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::Account;
+use crate::account::{Account, MOST_COINS};
 use crate::flush::Flusher;
 use crate::mine::Miner;
-use crate::recovery::Recovery;
-pub use target::Target;
+pub use crate::target::Target;
+use crate::upstream::{Client, Upstream};
 
 /// Settings of a worker.
 #[derive(Debug, Clone, clap::Args)]
@@ -96,18 +97,13 @@ pub struct Worker {
     ledger: Ledger,
     id: String,
     account: Arc<Account>,
-    rng: Arc<Recovery>,
-    hasher: Arc<Recovery>,
 }
 
 impl Worker {
     /// A worker with an id of its own: its host's name and a random part.
     pub fn new(config: Config, ledger: Ledger) -> Self {
         let id = format!("{}-{:08x}", host::name(), rand::random::<u32>());
-        let account = Arc::new(Account::new());
-        let rng = Arc::new(Recovery::new("rng", account.clone()));
-        let hasher = Arc::new(Recovery::new("hasher", account.clone()));
-        Self { config, ledger, id, account, rng, hasher }
+        Self { config, ledger, id, account: Arc::new(Account::new(MOST_COINS)) }
     }
 
     /// Its id, under which it announces itself and commits batches.
@@ -119,13 +115,15 @@ impl Worker {
     pub fn routes(&self, metrics: &Metrics) -> Router {
         metrics.register(|registry| self.account.register(registry));
         let account = self.account.clone();
-        ops::routes(metrics.clone(), Arc::new(move || account.ledger_state()))
+        ops::routes(metrics.clone(), Arc::new(move || account.ready()))
     }
 
     /// Mines until `stop` is cancelled. Then loops under way finish, and what is left is committed; both together may take
     /// `drain`.
     pub async fn run(self, stop: CancellationToken, drain: Duration) -> Outcome {
-        let mut flusher = Flusher::new(&self.id, self.ledger.clone(), self.account.clone(), &self.config);
+        let Self { config, ledger, id, account } = self;
+        let (rng, hasher) = (Upstream::rng(&config, &account), Upstream::hasher(&config, &account));
+        let mut flusher = Flusher::new(&id, &ledger, &account, [rng.clone(), hasher.clone()], &config);
         let enough = CancellationToken::new();
         let flushing = tokio::spawn({
             let enough = enough.clone();
@@ -135,8 +133,9 @@ impl Worker {
             }
         });
         let mut loops = JoinSet::new();
-        for _ in 0..self.config.loops {
-            loops.spawn(Miner::new(&self.config, &self.account, &self.rng, &self.hasher).run(stop.clone()));
+        for _ in 0..config.loops {
+            let (rng, hasher) = (Client::new(&rng), Client::new(&hasher));
+            loops.spawn(Miner { think: config.think, account: account.clone(), rng, hasher }.run(stop.clone()));
         }
         stop.cancelled().await;
         let deadline = Instant::now() + drain;
@@ -149,6 +148,9 @@ impl Worker {
             Ok(flusher) => flusher.finish(deadline).await,
             Err(_) => 0,
         };
-        Outcome { accepted: self.account.accepted(), committed }
+        Outcome { accepted: account.accepted(), committed }
     }
 }
+
+#[cfg(test)]
+mod tests;

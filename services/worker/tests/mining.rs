@@ -93,7 +93,7 @@ impl Mining {
     }
 
     async fn state(&self) -> String {
-        self.ledger.workers().await.unwrap().first().map(|worker| worker.state.clone()).unwrap_or_default()
+        self.ledger.workers().await.unwrap().known.first().map(|worker| worker.state.clone()).unwrap_or_default()
     }
 
     async fn until_state(&self, text: &str) {
@@ -117,16 +117,16 @@ async fn all_that_is_accepted_is_counted_and_one_in_sixteen_is_a_coin() {
         let think = Duration::ZERO;
         let mining = Mining::start(Config { keep_alive, think, loops: 4, ..config(&rng, &hasher) });
         mining.gains(2000).await;
-        let told = mining.ledger.workers().await.unwrap().remove(0);
+        let told = mining.ledger.workers().await.unwrap().known.remove(0);
         assert_eq!((told.loops, told.state.as_str(), told.failures), (4, "mining", 0));
-        assert!(told.rate > 0.0 && told.hasher.ms > 0.0 && told.rng.count > 0 && !told.loop_times.is_empty());
+        assert!(told.last_hash > 0.0 && told.hasher.ms > 0.0 && told.rng.count > 0 && !told.loop_times.is_empty());
         let (outcome, ledger) = mining.stop().await;
         let totals = ledger.totals().await.unwrap();
         assert_eq!((outcome.accepted, outcome.committed), (totals.hashes as u64, totals.hashes as u64));
         // The chance of a share outside these bounds is below 1e-9.
         let share = totals.coins as f64 / totals.hashes as f64;
         assert!((0.03..0.11).contains(&share), "{totals:?}");
-        assert!(ledger.workers().await.unwrap().is_empty(), "a stopped worker still announces itself");
+        assert!(ledger.workers().await.unwrap().known.is_empty(), "a stopped worker still announces itself");
     }
 }
 
@@ -251,7 +251,7 @@ async fn a_connection_that_ends_with_the_answer_is_not_kept() {
     let (rng_url, hasher) = (answers_once(BYTES).await, hasher());
     let mining = Mining::start(Config { rng_url, keep_alive: true, ..config(&hasher, &hasher) });
     mining.gains(50).await;
-    assert_eq!(mining.ledger.workers().await.unwrap().remove(0).failures, 0);
+    assert_eq!(mining.ledger.workers().await.unwrap().known.remove(0).failures, 0);
     mining.stop().await;
 }
 

@@ -55,7 +55,7 @@ impl Counter {
                 let asked =
                     timeout(ANSWER_WITHIN, asked).await.map_err(|_| Error("Redis does not answer".to_owned()))?;
                 let (workers, totals) = asked.map_err(|error| Error(format!("Redis does not answer: {error}")))?;
-                Ok((workers, totals.hashes))
+                Ok((workers.known, totals.hashes))
             }
             Counter::Page(address) => {
                 let body = get(address.as_str(), "/json").await?;

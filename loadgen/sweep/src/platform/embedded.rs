@@ -128,7 +128,7 @@ impl Platform for Embedded {
 
     async fn observe(&mut self) -> Result<Observation, Error> {
         let failed = |error| Error(format!("the ledger does not answer: {error}"));
-        let workers = self.ledger.workers().await.map_err(failed)?;
+        let workers = self.ledger.workers().await.map_err(failed)?.known;
         let hashes = self.ledger.totals().await.map_err(failed)?.hashes;
         let loads = [&self.rng, &self.hasher].map(|service| (service.name.to_owned(), service.loads()));
         Ok(Observation {

@@ -78,7 +78,6 @@ impl Crowd {
                 loops: 1,
                 hashes,
                 last_hash: age - worker.done.fract() / speed,
-                rate: new as f64,
                 failures: 0,
                 rng: Mean { count: new, ms: rng },
                 hasher: Mean { count: new, ms: 101.2 },

@@ -1,0 +1,126 @@
+//! One HTTP/1.1 connection to a service.
+
+use std::io;
+use std::pin::{Pin, pin};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpStream, lookup_host};
+
+use crate::failure::Failure;
+use crate::target::Target;
+
+/// The longest answer that is read. A digest has 64 bytes, and a loop asks for 32 random ones.
+const LONGEST_ANSWER: usize = 4096;
+
+/// How long a connection may take until the next address is tried. It takes less than a millisecond within a data centre,
+/// and one second more where its first packet is lost.
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
+
+/// How often a host that says nothing while a request is under way is asked whether it is still there.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it may owe the answer. A host that lost its power never says that it is gone, and the request would wait for it
+/// until its time-out; a service that is only slow has a host that answers.
+const PROBES: u32 = 3;
+
+/// What drives a connection: its reading and writing. It runs only while a request is in flight, which saves a task for each
+/// connection and two changes of task for each request.
+type Driver = http1::Connection<TokioIo<TcpStream>, Full<Bytes>>;
+
+/// A connection without a request in flight.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    driver: Pin<Box<Driver>>,
+}
+
+impl Connection {
+    /// Connects to one of the service's addresses; `turn` says which, and moves on.
+    pub async fn open(target: &Target, turn: &mut usize) -> Result<Self, Failure> {
+        // Nagle's algorithm may stay on: a request is one write on a connection with nothing in flight.
+        let stream = connect(target, turn).await?;
+        let (sender, driver) = http1::handshake(TokioIo::new(stream)).await.map_err(Failure::Broken)?;
+        Ok(Self { sender, driver: Box::pin(driver) })
+    }
+
+    /// Sends a request and reads its whole answer, which must have status 200. Gives the connection back where it goes on.
+    pub async fn ask(mut self, request: Request<Full<Bytes>>) -> (Result<Bytes, Failure>, Option<Self>) {
+        let (answer, ended) = {
+            let mut exchange = pin!(exchange(&mut self.sender, request));
+            tokio::select! {
+                biased;
+                answer = &mut exchange => (answer, false),
+                // Its errors are told by the exchange. A connection whose end came with the answer would never say another
+                // word.
+                _ = &mut self.driver => (exchange.await, true),
+            }
+        };
+        let goes_on = answer.is_ok() && !ended;
+        (answer, goes_on.then_some(self))
+    }
+}
+
+async fn exchange(sender: &mut SendRequest<Full<Bytes>>, request: Request<Full<Bytes>>) -> Result<Bytes, Failure> {
+    // The driver learns only when it runs that the server has closed meanwhile, or is free again.
+    sender.ready().await.map_err(Failure::Broken)?;
+    let answer = sender.send_request(request).await.map_err(Failure::Broken)?;
+    match answer.status() {
+        StatusCode::OK => whole(answer.into_body()).await,
+        other => Err(Failure::Status(other.as_u16())),
+    }
+}
+
+/// The name is resolved for every new connection, and a loop takes its addresses in turn: so replicas that come or go are
+/// noticed at once, and where a name stands for several tasks they get equal shares. Taking one at random would not do: of
+/// three replicas of rng one often idles while another has a queue, and ten workers get 24 hashes/s instead of 30.
+async fn connect(target: &Target, turn: &mut usize) -> Result<TcpStream, Failure> {
+    let host = target.host.trim_start_matches('[').trim_end_matches(']');
+    let mut addresses: Vec<_> = lookup_host((host, target.port)).await.map_err(Failure::Resolve)?.collect();
+    // A name server may shuffle them.
+    addresses.sort_unstable();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for _ in 0..addresses.len() {
+        *turn = turn.wrapping_add(1);
+        let address = addresses[*turn % addresses.len()];
+        match tokio::time::timeout(CONNECT_WITHIN, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // This host is there as long as the worker is.
+                if !address.ip().is_loopback() {
+                    watch(&stream);
+                }
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = error,
+            Err(_) => last = io::Error::new(io::ErrorKind::TimedOut, format!("{address} does not answer")),
+        }
+    }
+    Err(Failure::Connect(last))
+}
+
+/// Has the system ask the other host whether it is still there.
+fn watch(stream: &TcpStream) {
+    let keepalive = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
+    // Without it a request to a host that is gone ends later, by its time-out.
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame.map_err(Failure::Broken)?.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > LONGEST_ANSWER {
+            return Err(Failure::Wrong("more than was asked for"));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
+}

@@ -1,0 +1,211 @@
+//! A service that a worker asks: where it is, what it is asked, and what is done while it fails.
+//!
+//! Each loop backs off exponentially with full jitter, up to [`LONGEST`]. Beside the loops one prober asks the failing
+//! service the same about twice a second, and its first good answer wakes all loops: so a service that fails is asked
+//! little, and one that recovers is used at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use http_body_util::Full;
+use rand::RngExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::Config;
+use crate::account::Account;
+use crate::connection::Connection;
+use crate::failure::Failure;
+use crate::health::Health;
+use crate::target::Target;
+
+/// The first pause, before jitter.
+const FIRST: Duration = Duration::from_millis(100);
+
+/// The longest pause.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Bounds of a prober's pause, in milliseconds.
+const PROBE_PAUSE: std::ops::Range<u64> = 300..600;
+
+/// How many random bytes a loop asks for.
+const SIZE: usize = 32;
+
+/// How many hexadecimal digits a SHA-256 digest has.
+const DIGITS: usize = 64;
+
+/// rng or hasher, shared by all loops of a worker.
+#[derive(Debug)]
+pub struct Upstream {
+    name: &'static str,
+    target: Target,
+    keep_alive: bool,
+    timeout: Duration,
+    /// Method, path and headers: the same every time.
+    head: Request<()>,
+    /// The body that a prober sends.
+    sample: Bytes,
+    /// What is wrong with an answer.
+    fault: fn(&[u8]) -> Option<&'static str>,
+    health: Health,
+    account: Arc<Account>,
+}
+
+impl Upstream {
+    /// rng: gives random bytes.
+    pub fn rng(config: &Config, account: &Arc<Account>) -> Arc<Self> {
+        let fault = |bytes: &[u8]| (bytes.len() != SIZE).then_some("another number of bytes than asked for");
+        Self::new("rng", &config.rng_url, (Method::GET, "/32"), Bytes::new(), fault, config, account)
+    }
+
+    /// hasher: gives the digest of what it is sent.
+    pub fn hasher(config: &Config, account: &Arc<Account>) -> Arc<Self> {
+        let fault = |answer: &[u8]| {
+            let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+            (answer.len() != DIGITS || !answer.iter().all(is_digit)).then_some("what is not a SHA-256 digest")
+        };
+        let sample = Bytes::from_static(&[0; SIZE]);
+        Self::new("hasher", &config.hasher_url, (Method::POST, "/"), sample, fault, config, account)
+    }
+
+    fn new(
+        name: &'static str,
+        target: &Target,
+        (method, path): (Method, &str),
+        sample: Bytes,
+        fault: fn(&[u8]) -> Option<&'static str>,
+        config: &Config,
+        account: &Arc<Account>,
+    ) -> Arc<Self> {
+        let Config { keep_alive, timeout, .. } = *config;
+        let mut head = Request::new(());
+        *head.uri_mut() = format!("{}{path}", target.base).parse().unwrap_or_default();
+        let host = HeaderValue::try_from(target.authority()).unwrap_or(HeaderValue::from_static("localhost"));
+        head.headers_mut().insert(header::HOST, host);
+        if method == Method::POST {
+            // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
+            head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        }
+        if !keep_alive {
+            // The server closes first, so that the many ports in TIME_WAIT are not the client's.
+            head.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        *head.method_mut() = method;
+        let (target, health, account) = (target.clone(), Health::default(), account.clone());
+        Arc::new(Self { name, target, keep_alive, timeout, head, sample, fault, health, account })
+    }
+
+    /// What the worker waits for, while this service gives no good answers.
+    pub fn trouble(&self) -> Option<String> {
+        self.health.down().map(|failure| format!("waits for {}: {failure}", self.name))
+    }
+
+    fn note(&self, outcome: &Result<Bytes, Failure>) {
+        match outcome {
+            Ok(_) => self.health.succeeded(self.name),
+            Err(failure) => {
+                self.account.failed(self.name, failure.cause());
+                self.health.failed(self.name, failure);
+            }
+        }
+    }
+
+    async fn probe(self: Arc<Self>) {
+        let mut client = Client::new(&self);
+        loop {
+            let pause = rand::rng().random_range(PROBE_PAUSE);
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            if !self.health.keeps_prober() {
+                return;
+            }
+            self.note(&client.answer(self.sample.clone()).await);
+        }
+    }
+}
+
+/// What one loop asks an upstream with.
+#[derive(Debug)]
+pub struct Client {
+    upstream: Arc<Upstream>,
+    kept: Option<Connection>,
+    /// Which of the service's addresses is next.
+    turn: usize,
+    /// Failures since the last good answer, for the back-off.
+    tries: u32,
+}
+
+impl Client {
+    pub fn new(upstream: &Arc<Upstream>) -> Self {
+        Self { upstream: upstream.clone(), kept: None, turn: rand::random_range(0..1 << 16), tries: 0 }
+    }
+
+    /// Asks once; after a failure waits until it is time to try again, and gives nothing.
+    pub async fn ask(&mut self, body: Bytes, stop: &CancellationToken) -> Option<Bytes> {
+        let outcome = self.answer(body).await;
+        let upstream = &self.upstream;
+        let recovered = upstream.health.recovered();
+        upstream.note(&outcome);
+        if let Ok(answer) = outcome {
+            self.tries = 0;
+            return Some(answer);
+        }
+        if upstream.health.wants_prober() {
+            tokio::spawn(stop.clone().run_until_cancelled_owned(upstream.clone().probe()));
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause(self.tries)) => {}
+            () = recovered => {}
+            () = stop.cancelled() => {}
+        }
+        self.tries = self.tries.saturating_add(1);
+        None
+    }
+
+    async fn answer(&mut self, body: Bytes) -> Result<Bytes, Failure> {
+        let timeout = self.upstream.timeout;
+        let answer =
+            tokio::time::timeout(timeout, self.exchange(body)).await.unwrap_or(Err(Failure::Timeout(timeout)))?;
+        (self.upstream.fault)(&answer).map_or(Ok(answer), |fault| Err(Failure::Wrong(fault)))
+    }
+
+    async fn exchange(&mut self, body: Bytes) -> Result<Bytes, Failure> {
+        let request = |body| self.upstream.head.clone().map(|()| Full::new(body));
+        // A request that is given up leaves no connection behind: it is taken out before, and kept only after an answer.
+        if let Some(kept) = self.kept.take() {
+            match kept.ask(request(body.clone())).await {
+                // The server may close a connection that it kept just when a request is on its way. Both requests here
+                // may be sent again: one asks for any bytes, the other's answer depends on its body alone.
+                (Err(Failure::Broken(_)), _) => {}
+                (answer, kept) => {
+                    self.kept = kept;
+                    return answer;
+                }
+            }
+        }
+        let connection = Connection::open(&self.upstream.target, &mut self.turn).await?;
+        let (answer, kept) = connection.ask(request(body)).await;
+        self.kept = kept.filter(|_| self.upstream.keep_alive);
+        answer
+    }
+}
+
+/// A random pause between zero and the exponential bound ("full jitter").
+fn pause(tries: u32) -> Duration {
+    let bound = FIRST.saturating_mul(1 << tries.min(20)).min(LONGEST);
+    bound.mul_f64(rand::rng().random_range(0.0..1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_ten_seconds() {
+        let longest = |tries| (0..2000).map(|_| pause(tries)).max().unwrap_or_default();
+        assert!(longest(0) < FIRST);
+        assert!(longest(3) > FIRST && longest(3) < 8 * FIRST);
+        assert!(longest(7) > LONGEST / 2);
+        assert!(longest(u32::MAX) <= LONGEST);
+    }
+}
