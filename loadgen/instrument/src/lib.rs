@@ -25,7 +25,6 @@ pub mod result;
 mod run;
 pub mod schedule;
 pub mod segment;
-pub mod significance;
 pub mod statuses;
 pub mod tally;
 pub mod target;

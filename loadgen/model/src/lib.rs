@@ -16,6 +16,5 @@ pub mod law;
 pub mod mva;
 mod network;
 pub mod predict;
-pub mod student;
 
 pub use network::{Invalid, Limit, Network, Station};

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use stats::Estimate;
 
 /// The version of this shape, written as `schema`.
 pub const SCHEMA: u32 = 1;
@@ -66,14 +67,31 @@ pub struct Settings {
     pub loops: u32,
     /// Whether workers keep connections open between requests.
     pub keep_alive: bool,
-    /// How long each step is measured, in seconds.
+    /// How long each step is measured, in seconds; at most, where a precision is asked for.
     pub measure_s: f64,
+    /// A step is measured until half the width of its interval is within this share of its throughput.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
     /// How long a step may take to become steady, in seconds.
     pub settle_s: f64,
     /// How many times each step is measured.
     pub repeats: u32,
     /// Where hashes are counted: `memory` or `redis`.
     pub ledger: String,
+}
+
+impl Settings {
+    /// How many steps there are, repeats among them.
+    pub fn steps(&self) -> usize {
+        self.replicas.len() * self.repeats as usize
+    }
+
+    /// The replicas of every service in the step with so many of the swept one.
+    pub fn replicas_at(&self, count: u32) -> BTreeMap<String, u32> {
+        let mut replicas = self.set.clone();
+        replicas.insert(self.scaled.clone(), count);
+        replicas
+    }
 }
 
 /// The machine that measured, and the nodes that ran the application.
@@ -97,17 +115,6 @@ pub struct Machine {
     /// The nodes of the swarm, where there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<String>,
-}
-
-/// A value with its 95 % confidence interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Estimate {
-    /// The best estimate.
-    pub value: f64,
-    /// Lower end of the 95 % confidence interval.
-    pub low: f64,
-    /// Upper end of the 95 % confidence interval.
-    pub high: f64,
 }
 
 /// Where the times of many requests or loops lie, in milliseconds.

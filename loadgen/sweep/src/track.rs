@@ -1,81 +1,73 @@
-//! From what was observed to rates: counting hashes between hashes, not between looks.
-//!
-//! A worker tells how many hashes it has accepted and when the last one was. Between two such pairs the rate is exact for
-//! a regular process, however the moments of looking fall; counts over a fixed window would jump by a whole hash, which
-//! is 5 % of six seconds at 3.33 hashes/s.
+//! From what was observed to rates, loop times and loads.
+
+mod heard;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use model::student;
+use stats::Estimate;
 
+use self::heard::Heard;
 use crate::platform::{Load, Observation};
-use crate::result::{Estimate, Latency};
-
-/// How long after a hash an observation may show it first: the worker's announcement and the look at it, in seconds.
-const TOLD_AFTER_S: f64 = 0.35;
-
-/// The confidence of all intervals.
-const CONFIDENCE: f64 = 0.95;
+use crate::result::Latency;
 
 /// Everything that was observed, in order.
 #[derive(Debug, Default)]
 pub struct Track {
     seen: Vec<Observation>,
-}
-
-/// A worker's hashes and the time of the last one: a point on its counting process.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Mark {
-    hashes: f64,
-    at_s: f64,
+    heard: Heard,
+    /// The moment of the first look, from which seconds are counted.
+    origin: Option<Instant>,
 }
 
 impl Track {
     /// Adds what was just seen.
     pub fn push(&mut self, observation: Observation) {
+        let origin = *self.origin.get_or_insert(observation.at);
+        self.heard.push((observation.at - origin).as_secs_f64(), &observation);
         self.seen.push(observation);
     }
 
-    /// Hashes a second between two moments, as far as they can be told from what was seen by then.
+    /// Forgets what was seen before a moment, but for the last look.
+    pub fn forget(&mut self, until: Instant) {
+        self.heard.forget(self.seconds(until));
+        self.seen.drain(..self.at(until).unwrap_or(0));
+    }
+
+    /// Hashes a second between two moments, as far as it is known what the workers did by then.
     pub fn rate(&self, from: Instant, to: Instant) -> Option<f64> {
-        let rates = self.rates(self.at(from)?, self.at(to)?);
-        (!rates.is_empty()).then(|| rates.values().sum())
+        let (from_s, to_s) = self.known(from, to);
+        self.heard.progress(from_s).rate(from_s, to_s)
     }
 
-    /// Hashes a second of each worker between two observations.
-    fn rates(&self, first: usize, last: usize) -> BTreeMap<String, f64> {
-        let (before, after) = (marks(&self.seen[first], &self.seen), marks(&self.seen[last], &self.seen));
-        let rate = |(worker, end): (String, Mark)| {
-            // A worker that began in between counts from its first hash that was seen.
-            let start = before.get(&worker).filter(|mark| mark.hashes > 0.0).copied();
-            let start = start.or_else(|| self.first_mark(&worker, first, last));
-            let rate = start.map_or(0.0, |start| slope(start, end));
-            (worker, rate)
-        };
-        after.into_iter().map(rate).collect()
-    }
-
-    /// The rate over a window with its confidence interval: the window is cut into batches, and the interval follows from
-    /// how much their rates differ (the method of batch means, with Student's t).
+    /// The same with its confidence interval.
     pub fn estimate(&self, from: Instant, to: Instant) -> Option<Estimate> {
-        let value = self.rate(from, to)?;
-        let whole = (to - from).as_secs_f64();
-        let loop_s = self.loop_times(from, to).mean_ms / 1e3;
-        // A batch holds a loop of each worker and the time until that is known, so that batches differ by chance and not by
-        // cutting.
-        let count = (whole / (1.3 * loop_s + TOLD_AFTER_S).max(0.5)).floor().clamp(2.0, 20.0) as u32;
-        let edge = |number: u32| from + (to - from).mul_f64(f64::from(number) / f64::from(count));
-        let ends: Option<Vec<usize>> = (0..=count).map(|number| self.at(edge(number))).collect();
-        let whole = self.rates(self.at(from)?, self.at(to)?);
-        let batch = |ends: &[usize]| -> f64 {
-            let part = self.rates(ends[0], ends[1]);
-            // A worker without a hash in this batch is taken at its mean: its hash fell just beyond the edge.
-            whole.iter().map(|(worker, mean)| part.get(worker).filter(|rate| **rate > 0.0).unwrap_or(mean)).sum()
-        };
-        let rates: Vec<f64> = ends?.windows(2).map(batch).collect();
-        let half = half_width(&rates);
-        Some(Estimate { value, low: (value - half).max(0.0), high: value + half })
+        let (from_s, to_s) = self.known(from, to);
+        self.heard.progress(from_s).estimate(from_s, to_s)
+    }
+
+    /// Mean time of a worker's loop between two moments, or from one news of it to the next where loops are shorter. It is
+    /// known also where it is longer than the moments are apart. Nothing where no loop ended.
+    pub fn period_s(&self, from: Instant, to: Instant) -> Option<f64> {
+        let (from_s, to_s) = self.known(from, to);
+        let found = self.heard.progress(from_s).period_s(from_s, to_s);
+        found.is_finite().then_some(found)
+    }
+
+    /// Seconds from a moment until the last at which it is known what the workers did.
+    pub fn known_since_s(&self, from: Instant) -> f64 {
+        self.heard.known_s() - self.seconds(from)
+    }
+
+    fn known(&self, from: Instant, to: Instant) -> (f64, f64) {
+        (self.seconds(from), self.seconds(to).min(self.heard.known_s()))
+    }
+
+    fn seconds(&self, moment: Instant) -> f64 {
+        self.origin.map_or(0.0, |origin| {
+            let before = origin.saturating_duration_since(moment).as_secs_f64();
+            moment.saturating_duration_since(origin).as_secs_f64() - before
+        })
     }
 
     /// The times of the loops that ended between two moments.
@@ -142,40 +134,6 @@ impl Track {
     fn at(&self, moment: Instant) -> Option<usize> {
         self.seen.partition_point(|seen| seen.at <= moment).checked_sub(1)
     }
-
-    fn first_mark(&self, worker: &str, first: usize, last: usize) -> Option<Mark> {
-        let later = &self.seen[first..=last];
-        later.iter().filter_map(|seen| marks(seen, &self.seen).get(worker).copied()).find(|mark| mark.hashes > 0.0)
-    }
-}
-
-/// Where each worker's count stands. Workers that do not announce themselves stand together, by the ledger's count and the
-/// moment at which that count was first seen.
-fn marks(observation: &Observation, all: &[Observation]) -> BTreeMap<String, Mark> {
-    if !observation.workers.is_empty() {
-        let mark = |w: &ledger::Announcement| (w.id.clone(), Mark { hashes: w.hashes as f64, at_s: w.last_hash });
-        return observation.workers.iter().map(mark).collect();
-    }
-    let same = all.iter().find(|seen| seen.hashes == observation.hashes && seen.at <= observation.at);
-    let (Some(first), Some(origin)) = (same, all.first()) else { return BTreeMap::new() };
-    let at_s = (first.at - origin.at).as_secs_f64();
-    BTreeMap::from([("all".to_owned(), Mark { hashes: observation.hashes as f64, at_s })])
-}
-
-fn slope(start: Mark, end: Mark) -> f64 {
-    let seconds = end.at_s - start.at_s;
-    if seconds > 0.0 { (end.hashes - start.hashes).max(0.0) / seconds } else { 0.0 }
-}
-
-/// Half the width of the confidence interval of the mean of some values.
-fn half_width(values: &[f64]) -> f64 {
-    let count = values.len() as f64;
-    if values.len() < 2 {
-        return 0.0;
-    }
-    let mean = values.iter().sum::<f64>() / count;
-    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
-    student::quantile(0.5 + CONFIDENCE / 2.0, values.len() as u32 - 1) * (variance / count).sqrt()
 }
 
 /// Percentiles of counted times.

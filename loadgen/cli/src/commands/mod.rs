@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod completions;
 mod draw;
+mod percent;
 mod ping;
 mod predict;
 mod report;

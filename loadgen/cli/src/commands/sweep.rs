@@ -25,6 +25,9 @@ use sweep::{files, table};
 use self::progress::Progress;
 use crate::commands::WrongUsage;
 
+/// A step whose throughput varies so much that it is not known by then is measured no longer.
+const LONGEST_MEASURE: Duration = Duration::from_secs(15);
+
 /// The exit code after ^C.
 const INTERRUPTED: u8 = 130;
 
@@ -60,9 +63,12 @@ pub struct Args {
     /// A second service and its numbers of replicas, as rng=1..3: the whole sweep is done for each of them
     #[arg(long, value_parser = sweep::counts::axis, value_name = "SERVICE=N")]
     grid: Option<(String, Vec<u32>)>,
-    /// How long each step is measured
-    #[arg(long, value_parser = range::span, default_value = "5s", value_name = "TIME")]
-    measure: Duration,
+    /// Measure each step until its throughput is known to within this
+    #[arg(long, value_parser = range::precision, default_value = "1%", value_name = "PERCENT", conflicts_with = "measure")]
+    precision: f64,
+    /// Measure each step for this long, however sure its throughput is by then
+    #[arg(long, value_parser = range::span, value_name = "TIME")]
+    measure: Option<Duration>,
     /// How long a step may take to become steady
     #[arg(long, value_parser = range::span, default_value = "15s", value_name = "TIME")]
     settle: Duration,
@@ -279,7 +285,8 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         hasher_concurrency: given.hasher_concurrency,
         loops: given.loops,
         keep_alive: given.keep_alive,
-        measure_s: args.measure.as_secs_f64(),
+        measure_s: args.measure.unwrap_or(LONGEST_MEASURE).as_secs_f64(),
+        precision: args.measure.is_none().then_some(args.precision),
         settle_s: args.settle.as_secs_f64(),
         repeats: args.repeats,
         ledger: String::new(),
@@ -303,7 +310,7 @@ fn report(sweep: &Sweep, args: &Args, folder: &std::path::Path) -> anyhow::Resul
         anstream::println!("{}\n{}", table::table(sweep), sweep.verdict.sentence);
     }
     if sweep.interrupted {
-        let (done, all) = (sweep.steps.len(), sweep.settings.replicas.len() * sweep.settings.repeats as usize);
+        let (done, all) = (sweep.steps.len(), sweep.settings.steps());
         anstream::eprintln!("Ended early: {done} of {all} steps were finished, and are written.");
     }
     say_where(&paths);

@@ -1,7 +1,7 @@
 //! Fitting every law, and choosing one.
 
 use super::{Fit, Law, Parameter, Point, cap, curve, profile, squares};
-use crate::student;
+use stats::student;
 
 /// How close to the smallest criterion a law has to be for the data not to tell them apart.
 const INDISTINGUISHABLE: f64 = 2.0;
@@ -89,7 +89,7 @@ fn fit(law: Law, points: &[Point]) -> Result<Fit, String> {
     let largest = points.iter().map(|point| point.x).fold(0.0, f64::max);
     let floor = n * (RESOLUTION * largest).powi(2);
     let degrees = points.len() - free;
-    let t = student::quantile(0.975, degrees as u32);
+    let t = student::quantile(0.975, degrees as f64);
     let limit = sum.max(floor) * (1.0 + t * t / degrees as f64);
     let parameters = law
         .parameters()

@@ -2,8 +2,8 @@
 
 use charts::Table;
 
-use crate::format::time;
-use crate::result::Sweep;
+use crate::format::{percent, time};
+use crate::result::{Settings, Sweep};
 
 /// Both as tables.
 pub fn html(sweep: &Sweep) -> String {
@@ -48,7 +48,7 @@ fn settings(sweep: &Sweep) -> String {
         ("loops in a worker", settings.loops.to_string()),
         ("connections", if settings.keep_alive { "kept open" } else { "one for each request" }.to_owned()),
         ("ledger", settings.ledger.clone()),
-        ("measured for", format!("{} s a step", settings.measure_s)),
+        ("measured for", measured(settings)),
         ("settled for", format!("up to {} s a step", settings.settle_s)),
         ("repeats", settings.repeats.to_string()),
     ] {
@@ -57,4 +57,12 @@ fn settings(sweep: &Sweep) -> String {
         }
     }
     table.html()
+}
+
+/// How long each step was measured.
+fn measured(settings: &Settings) -> String {
+    match settings.precision {
+        Some(share) => format!("up to {} s a step, until known to within {}", settings.measure_s, percent(share)),
+        None => format!("{} s a step", settings.measure_s),
+    }
 }

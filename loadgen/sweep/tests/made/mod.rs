@@ -38,6 +38,7 @@ pub fn settings() -> Settings {
         loops: 1,
         keep_alive: false,
         measure_s: 5.0,
+        precision: None,
         settle_s: 5.0,
         repeats: 1,
         ledger: "memory".to_owned(),

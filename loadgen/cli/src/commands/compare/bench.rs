@@ -1,7 +1,7 @@
 //! Two results of bench.
 
 use instrument::result::{Bench, Point};
-use instrument::significance::{batches, normal_two_sided, welch};
+use stats::{difference::welch, normal};
 
 use super::{Args, Comparison, Figure};
 
@@ -73,6 +73,13 @@ fn significance(before: &Bench, after: &Bench, of: impl Fn(&Point) -> Option<f64
     Some(welch(&pieces(before), &pieces(after))?.p)
 }
 
+/// Joins neighbours into as many pieces, by their mean: neighbours in time are alike, and as single measurements they
+/// would promise more than they know.
+fn batches(values: &[f64], count: usize) -> Vec<f64> {
+    let size = values.len().div_ceil(count.max(1)).max(1);
+    values.chunks_exact(size).map(|batch| batch.iter().sum::<f64>() / batch.len() as f64).collect()
+}
+
 /// How likely chance alone makes two shares of errors differ so (the test of two proportions).
 fn errors(before: &Bench, after: &Bench) -> f64 {
     let (n, m) = (before.requests.due as f64, after.requests.due as f64);
@@ -82,5 +89,5 @@ fn errors(before: &Bench, after: &Bench) -> f64 {
     }
     let pooled = (a * n + b * m) / (n + m);
     let error = (pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)).sqrt();
-    if error == 0.0 { 0.0 } else { normal_two_sided((b - a) / error) }
+    if error == 0.0 { 0.0 } else { normal::two_sided((b - a) / error) }
 }

@@ -11,6 +11,8 @@ use anstyle::{AnsiColor, Style};
 use anyhow::{Context, bail};
 use serde_json::Value;
 
+use crate::commands::percent::percent;
+
 /// Compares two results and says whether the second is worse
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
@@ -42,14 +44,6 @@ Examples:
 A figure is worse (or better) where it changed by more than the tolerance and by more than its spread over the run
 explains. The spread within a run is not all: two runs of the same thing differ by more, which the tolerance is for.
 Exit code 3 says that something is worse.";
-
-fn percent(text: &str) -> Result<f64, String> {
-    let number = text.trim().trim_end_matches('%').trim().parse::<f64>();
-    match number {
-        Ok(value) if value.is_finite() && value >= 0.0 => Ok(value / 100.0),
-        _ => Err(format!("`{text}` is not a percentage; write it as 5%")),
-    }
-}
 
 /// How a figure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -206,7 +200,5 @@ mod tests {
         assert_eq!(judge(97.0, Some(0.001)), Judgement::Same, "within the tolerance");
         assert_eq!(judge(80.0, Some(0.2)), Judgement::Same, "may be chance");
         assert_eq!(judge(80.0, None), Judgement::Unknown);
-        assert_eq!(percent("10%"), Ok(0.1));
-        assert!(percent("-1").is_err());
     }
 }

@@ -1,12 +1,9 @@
 //! Two results of sweep.
 
-use instrument::significance::normal_two_sided;
-use sweep::result::{Estimate, Latency, Step, Sweep};
+use stats::{difference, normal};
+use sweep::result::{Latency, Step, Sweep};
 
 use super::{Args, Comparison, Figure};
-
-/// The half width of a 95 % confidence interval, in standard errors.
-const HALF_WIDTH: f64 = 1.96;
 
 /// Compares throughput and waits at each number of replicas that both have.
 pub fn compare(args: &Args, before: &Sweep, after: &Sweep) -> Comparison {
@@ -19,7 +16,7 @@ pub fn compare(args: &Args, before: &Sweep, after: &Sweep) -> Comparison {
         };
         let (x, y) = (a.hashes_per_second, b.hashes_per_second);
         let name = format!("{}: hashes", describe(a));
-        figures.push(Figure::judge(args, &name, "/s", true, (x.value, y.value), Some(chance(x, y))));
+        figures.push(Figure::judge(args, &name, "/s", true, (x.value, y.value), Some(difference::between(x, y).p)));
         for (service, was) in &a.probes {
             let Some(is) = b.probes.get(service) else { continue };
             figures.push(Figure::judge(
@@ -57,18 +54,7 @@ fn describe(step: &Step) -> String {
     parts.join(", ")
 }
 
-/// How likely chance alone makes two estimates differ so, from their confidence intervals.
-fn chance(a: Estimate, b: Estimate) -> f64 {
-    let error = |estimate: Estimate| (estimate.high - estimate.low) / 2.0 / HALF_WIDTH;
-    let error = error(a).hypot(error(b));
-    match (error > 0.0, a.value == b.value) {
-        (_, true) => 1.0,
-        (true, _) => normal_two_sided((b.value - a.value) / error),
-        (false, _) => 0.0,
-    }
-}
-
-/// The same for two medians of waits. The standard error of a median of n samples is 1.25 σ/√n for a normal
+/// How likely chance alone makes two medians of waits differ so. The standard error of a median of n samples is 1.25 σ/√n for a normal
 /// distribution; σ is taken from the distance of p90 to p50, which is 1.28 σ there. A rough measure, for what is a rough
 /// question.
 fn waits(a: &Latency, b: &Latency) -> Option<f64> {
@@ -79,20 +65,7 @@ fn waits(a: &Latency, b: &Latency) -> Option<f64> {
     let error = error(a).hypot(error(b));
     match (error > 0.0, a.p50_ms == b.p50_ms) {
         (_, true) => Some(1.0),
-        (true, _) => Some(normal_two_sided((b.p50_ms - a.p50_ms) / error)),
+        (true, _) => Some(normal::two_sided((b.p50_ms - a.p50_ms) / error)),
         (false, _) => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn estimates_that_lie_apart_differ_and_those_that_overlap_do_not() {
-        let estimate = |value: f64, half: f64| Estimate { value, low: value - half, high: value + half };
-        assert!(chance(estimate(10.0, 0.1), estimate(8.0, 0.1)) < 1e-6);
-        assert!(chance(estimate(10.0, 1.0), estimate(9.8, 1.0)) > 0.5);
-        assert_eq!(chance(estimate(10.0, 0.0), estimate(10.0, 0.0)), 1.0);
     }
 }

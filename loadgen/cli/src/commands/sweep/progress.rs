@@ -1,10 +1,11 @@
 //! What a person sees while the experiment runs: one line that moves on a terminal, a line a step elsewhere.
 
 use std::io::Write;
+use std::time::Duration;
 
 use sweep::format;
 use sweep::result::{Sample, Settings, Step};
-use sweep::run::Watcher;
+use sweep::run::{Outlook, Watcher};
 
 /// Turns in the corner, so that one sees that it is alive.
 const SPINNER: [&str; 4] = ["◐", "◓", "◑", "◒"];
@@ -35,7 +36,7 @@ impl Watcher for Progress {
         anstream::eprintln!("Row {row} of {rows}: {what}");
     }
 
-    fn sample(&mut self, step: usize, steps: usize, sample: &Sample) {
+    fn sample(&mut self, outlook: Outlook, sample: &Sample) {
         if !self.terminal {
             return;
         }
@@ -44,15 +45,18 @@ impl Watcher for Progress {
         let rate = sample.hashes_per_second.map_or("…".to_owned(), format::rate);
         let probes: Vec<String> =
             sample.probe_ms.iter().map(|(service, ms)| format!("{service} {}", format::time(*ms))).collect();
-        let at = sample.at_s as u64;
+        // The end comes first: on a narrow terminal the rest is cut.
         let line = format!(
-            "{} step {step} of {steps}, {} replicas, {doing}: {rate} hashes/s, {}, {}:{:02}",
+            "{} {} left, step {} of {}, {} replicas, {doing}: {rate} hashes/s, {}",
             SPINNER[self.turn],
+            minutes(outlook.left),
+            outlook.step,
+            outlook.steps,
             sample.replicas,
             probes.join(", "),
-            at / 60,
-            at % 60
         );
+        let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
+        let line: String = line.chars().take(width.saturating_sub(1)).collect();
         anstream::eprint!("\r\x1b[2K{line}");
         // A progress line that cannot be written is not worth ending the run.
         let _ = std::io::stderr().flush();
@@ -64,5 +68,22 @@ impl Watcher for Progress {
         let what = format::replicas(step.swept(settings), &settings.scaled);
         let theory = step.deviation().map(|share| format!(", {} from theory", format::difference(share)));
         anstream::eprintln!("{what:>12}: {:>7} hashes/s{}", format::rate(rate.value), theory.unwrap_or_default());
+    }
+}
+
+/// A time as minutes and seconds: `0:07`, `12:30`.
+fn minutes(time: Duration) -> String {
+    let seconds = time.as_secs_f64().ceil() as u64;
+    format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_left_is_not_nothing_before_it_is() {
+        assert_eq!(minutes(Duration::from_millis(200)), "0:01");
+        assert_eq!(minutes(Duration::from_secs(750)), "12:30");
     }
 }

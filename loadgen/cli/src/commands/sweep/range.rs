@@ -5,6 +5,8 @@ use std::time::Duration;
 use kit::settings;
 use sweep::counts;
 
+use crate::commands::percent::percent;
+
 /// Numbers of replicas, in the order in which they are measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replicas(pub Vec<u32>);
@@ -18,6 +20,14 @@ pub fn replicas(text: &str) -> Result<Replicas, String> {
 pub fn span(text: &str) -> Result<Duration, String> {
     let span = settings::duration(text)?;
     if span < Duration::from_millis(500) { Err("it must be at least 500ms".to_owned()) } else { Ok(span) }
+}
+
+/// Reads how sure a throughput is to be.
+pub fn precision(text: &str) -> Result<f64, String> {
+    match percent(text)? {
+        share if share > 0.0 && share <= 0.5 => Ok(share),
+        _ => Err(format!("`{text}` is not above 0 and up to 50%")),
+    }
 }
 
 /// Reads a number of probes a second.
