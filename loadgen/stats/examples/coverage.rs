@@ -4,6 +4,7 @@
 mod simulated;
 
 use simulated::cases::{CLOSED, Coverage, OPEN, SHARES, cover_closed};
+use simulated::compared::{Slowdown, called_worse};
 
 fn main() {
     let runs = std::env::args().nth(1).and_then(|runs| runs.parse().ok()).unwrap_or(1000);
@@ -18,6 +19,12 @@ fn main() {
     }
     for (name, network, warm_s, seconds) in CLOSED {
         line(name, "rate", cover_closed(network, warm_s, seconds, runs));
+    }
+    println!("{runs} pairs of runs of 30 s, called worse at p = 0.01");
+    for (name, slowdown) in [("the same", Slowdown(1.0)), ("slower by 10 %", Slowdown(1.1))] {
+        let worse = called_worse(slowdown, runs);
+        let [rate, p50, p90] = [worse.rate, worse.p50, worse.p90].map(|share| 100.0 * share);
+        println!("{name:<22} rate {rate:>5.1} %  p50 {p50:>5.1} %  p90 {p90:>5.1} %");
     }
 }
 

@@ -56,7 +56,7 @@ pub const OPEN: [Case; 6] = [
     Case { name: "M/D/1 at 0.8", system: System::MD1 { load: 0.8, service_s: 0.001 }, seconds: 30.0 },
     Case { name: "M/D/1 at 0.95", system: System::MD1 { load: 0.95, service_s: 0.001 }, seconds: 120.0 },
     Case { name: "bursts", system: System::Bursts { bursts_per_s: 5.0, size: 20.0 }, seconds: 30.0 },
-    Case { name: "stalls", system: System::Stalls { slower: 1.0 }, seconds: 60.0 },
+    Case { name: "stalls", system: System::Stalls, seconds: 60.0 },
 ];
 
 /// The closed networks: long loops and short ones, a server that is always busy and one that is not.

@@ -2,6 +2,7 @@
 
 pub mod cases;
 pub mod closed;
+pub mod compared;
 pub mod measured;
 pub mod queue;
 mod random;

@@ -19,7 +19,9 @@ pub enum System {
     /// Bursts at random moments, of so many requests on average, 1 ms apart; each is served in an exponential time.
     Bursts { bursts_per_s: f64, size: f64 },
     /// A closed loop of one connection with exponential service of 5 ms; the server stalls about every 2 s for about 0.2 s.
-    Stalls { slower: f64 },
+    Stalls,
+    /// The same without stalls, with service that takes so many times as long.
+    Exponential { slower: f64 },
 }
 
 /// The stalls of [`System::Stalls`]: mean time of work between two, and mean length.
@@ -34,7 +36,8 @@ impl System {
             Self::Constant { rate } => rate,
             Self::MD1 { load, service_s } => load / service_s,
             Self::Bursts { bursts_per_s, size } => bursts_per_s * size,
-            Self::Stalls { slower } => WORK_S / (WORK_S + STALL_S) / (SERVICE_S * slower),
+            Self::Stalls => WORK_S / (WORK_S + STALL_S) / SERVICE_S,
+            Self::Exponential { slower } => 1.0 / (SERVICE_S * slower),
         }
     }
 
@@ -88,18 +91,28 @@ impl System {
                 }
                 answers.sort_by(|a, b| a.at_s.total_cmp(&b.at_s));
             }
-            Self::Stalls { slower } => {
+            Self::Stalls => {
                 let mut now_s = 0.0;
                 let mut work_s = random.exponential(WORK_S);
                 loop {
                     let due_s = now_s;
-                    let service_s = random.exponential(SERVICE_S * slower);
+                    let service_s = random.exponential(SERVICE_S);
                     now_s += service_s;
                     work_s -= service_s;
                     while work_s < 0.0 {
                         now_s += random.exponential(STALL_S);
                         work_s += random.exponential(WORK_S);
                     }
+                    if !push(due_s, now_s) {
+                        break;
+                    }
+                }
+            }
+            Self::Exponential { slower } => {
+                let mut now_s = 0.0;
+                loop {
+                    let due_s = now_s;
+                    now_s += random.exponential(SERVICE_S * slower);
                     if !push(due_s, now_s) {
                         break;
                     }
