@@ -16,6 +16,7 @@ mod engine;
 pub mod failure;
 pub mod hdrlog;
 mod head;
+pub mod intervals;
 pub mod machine;
 pub mod report;
 pub mod request;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Load, Opening, Resolve};
 use crate::failure::Failure;
+use crate::intervals::Intervals;
 use crate::machine::Machine;
 use crate::report::Report;
 use crate::schedule::Arrivals;
@@ -79,6 +80,9 @@ pub struct Bench {
     pub slip: Times,
     /// How the generator itself did.
     pub load_generator: LoadGenerator,
+    /// How sure the main figures are; absent in older files.
+    #[serde(default)]
+    pub intervals: Intervals,
     /// The run over time.
     pub timeline: Vec<Point>,
 }
@@ -412,6 +416,7 @@ impl Bench {
                 was_the_limit: report.generator_was_the_limit(),
                 limits: generator.limits.clone(),
             },
+            intervals: Intervals::of(report),
             timeline: timeline.collect(),
         }
     }

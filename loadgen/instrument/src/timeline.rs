@@ -70,6 +70,13 @@ impl Point {
         }
     }
 
+    /// How many response times were at most this, and how many there were.
+    pub fn up_to(&self, value: u64) -> (f64, f64) {
+        let count = |values: &[(u64, u32)]| values.iter().map(|(_, count)| f64::from(*count)).sum();
+        let end = self.response.partition_point(|(known, _)| *known <= coarse(value));
+        (count(&self.response[..end]), count(&self.response))
+    }
+
     /// The response time that a share of the requests stayed within; nothing where there were none.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let total: u64 = self.response.iter().map(|(_, count)| u64::from(*count)).sum();

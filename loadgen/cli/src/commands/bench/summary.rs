@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use hdrhistogram::Histogram;
 use instrument::config::Config;
 use instrument::failure::Failure;
+use instrument::intervals::Intervals;
 use instrument::report::Report;
 use instrument::timeline::quantile;
 
@@ -122,7 +123,7 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
         writeln!(out)
     };
     for (name, share) in SHOWN {
-        row(out, name, &|histogram| quantile(histogram, share))?;
+        row(out, name, &|histogram| told(histogram, share))?;
     }
     row(out, "mean", &|histogram| (!histogram.is_empty()).then(|| histogram.mean() as u64))?;
     writeln!(out)?;
@@ -132,6 +133,7 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
          slip is how late the generator itself was{}.",
         if report.open_loop { "" } else { ", of which a closed loop has no measure" },
     )?;
+    sure(out, &Intervals::of(report))?;
     if !total.error_response.is_empty() {
         writeln!(out, "Answers with another status than {ok} are in the column of errors only.")?;
     }
@@ -178,6 +180,33 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
         )?;
     }
     Ok(())
+}
+
+/// A quantile, where there are enough times to tell it.
+fn told(histogram: &Histogram<u64>, share: f64) -> Option<u64> {
+    (share >= 1.0 || stats::quantile::is_told(share, histogram.len())).then(|| quantile(histogram, share)).flatten()
+}
+
+/// How sure the figures are.
+fn sure(out: &mut String, intervals: &Intervals) -> fmt::Result {
+    let times =
+        [("p50", intervals.p50_ms), ("p90", intervals.p90_ms), ("p95", intervals.p95_ms), ("p99", intervals.p99_ms)];
+    let ms = |value: f64| time((value * 1e6).round() as u64);
+    let told: Vec<String> = intervals
+        .rate
+        .map(|found| format!("{} to {} requests/s", rate(found.low), rate(found.high)))
+        .into_iter()
+        .chain(times.into_iter().filter_map(|(name, found)| {
+            let found = found?;
+            Some(format!("{name} {} to {}", ms(found.low), ms(found.high)))
+        }))
+        .collect();
+    if told.is_empty() {
+        return writeln!(out, "Too little was measured to say how sure these figures are.");
+    }
+    // Three a line fit a terminal of 80 columns.
+    let lines: Vec<String> = told.chunks(3).map(|line| line.join(", ")).collect();
+    writeln!(out, "95 % intervals of this run: {}.", lines.join(",\n  "))
 }
 
 /// How connections were used, where that is worth knowing.

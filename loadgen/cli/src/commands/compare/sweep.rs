@@ -1,39 +1,44 @@
-//! Two results of sweep.
+//! Results of sweep.
 
-use stats::{difference, normal};
+use std::collections::BTreeMap;
+
+use stats::Estimate;
 use sweep::result::{Latency, Step, Sweep};
 
-use super::{Args, Comparison, Figure};
+use super::side::Runs;
+use super::{Args, Comparison, Figure, Goal};
 
-/// Compares throughput and waits at each number of replicas that both have.
-pub fn compare(args: &Args, before: &Sweep, after: &Sweep) -> Comparison {
+/// Compares throughput and waits at each number of replicas that both sides have. Repeats of a step are runs.
+pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
     let mut figures = Vec::new();
     let mut notes = Vec::new();
-    for a in &before.steps {
-        let Some(b) = after.steps.iter().find(|b| b.replicas == a.replicas && b.repeat == a.repeat) else {
-            notes.push(format!("Only the first has a step with {}.", describe(a)));
+    let (first, second) = (places(before), places(after));
+    for (place, a) in &first {
+        let name = describe(a[0]);
+        let Some(b) = second.get(place) else {
+            notes.push(format!("Only the first side has a step with {name}."));
             continue;
         };
-        let (x, y) = (a.hashes_per_second, b.hashes_per_second);
-        let name = format!("{}: hashes", describe(a));
-        figures.push(Figure::judge(args, &name, "/s", true, (x.value, y.value), Some(difference::between(x, y).p)));
-        for (service, was) in &a.probes {
-            let Some(is) = b.probes.get(service) else { continue };
-            figures.push(Figure::judge(
-                args,
-                &format!("  {service} p50"),
-                "ms",
-                false,
-                (was.p50_ms, is.p50_ms),
-                waits(was, is),
-            ));
+        let rates = |steps: &[&Step]| -> Runs {
+            steps.iter().map(|step| (step.hashes_per_second.value, Some(step.hashes_per_second))).collect()
+        };
+        figures.push(Figure::judge(args, &format!("{name}: hashes"), "/s", Goal::High, &rates(a), &rates(b)));
+        for service in a[0].probes.keys() {
+            let waits = |steps: &[&Step]| -> Runs {
+                steps
+                    .iter()
+                    .filter_map(|step| step.probes.get(service))
+                    .map(|seen| (seen.p50_ms, median(seen)))
+                    .collect()
+            };
+            let name = format!("  {service} p50");
+            figures.push(Figure::judge(args, &name, "ms", Goal::Low, &waits(a), &waits(b)));
         }
     }
-    for b in &after.steps {
-        if !before.steps.iter().any(|a| b.replicas == a.replicas && b.repeat == a.repeat) {
-            notes.push(format!("Only the second has a step with {}.", describe(b)));
-        }
+    for (_, b) in second.iter().filter(|(place, _)| !first.contains_key(*place)) {
+        notes.push(format!("Only the second side has a step with {}.", describe(b[0])));
     }
+    let (Some(before), Some(after)) = (before.first(), after.first()) else { return Comparison { figures, notes } };
     if before.platform != after.platform {
         notes.push(format!("The platforms differ: {} and {}.", before.platform, after.platform));
     }
@@ -44,28 +49,27 @@ pub fn compare(args: &Args, before: &Sweep, after: &Sweep) -> Comparison {
     Comparison { figures, notes }
 }
 
+/// The steps of all runs of a side, by their replicas.
+fn places(runs: &[Sweep]) -> BTreeMap<(u32, &BTreeMap<String, u32>), Vec<&Step>> {
+    let mut places: BTreeMap<_, Vec<&Step>> = BTreeMap::new();
+    for step in runs.iter().flat_map(|run| &run.steps) {
+        places.entry((step.workers, &step.replicas)).or_default().push(step);
+    }
+    places
+}
+
 fn describe(step: &Step) -> String {
     let mut parts = vec![format!("{} workers", step.workers)];
     let others = step.replicas.iter().filter(|(service, count)| *service != "worker" && **count > 1);
     parts.extend(others.map(|(service, count)| format!("{service}={count}")));
-    if step.repeat > 1 {
-        parts.push(format!("repeat {}", step.repeat));
-    }
     parts.join(", ")
 }
 
-/// How likely chance alone makes two medians of waits differ so. The standard error of a median of n samples is 1.25 σ/√n for a normal
+/// The interval of a median of waits. The standard error of a median of n samples is 1.25 σ/√n for a normal
 /// distribution; σ is taken from the distance of p90 to p50, which is 1.28 σ there. A rough measure, for what is a rough
 /// question.
-fn waits(a: &Latency, b: &Latency) -> Option<f64> {
-    if a.count < 10 || b.count < 10 {
-        return None;
-    }
-    let error = |wait: &Latency| 1.25 * (wait.p90_ms - wait.p50_ms) / 1.28 / (wait.count as f64).sqrt();
-    let error = error(a).hypot(error(b));
-    match (error > 0.0, a.p50_ms == b.p50_ms) {
-        (_, true) => Some(1.0),
-        (true, _) => Some(normal::two_sided((b.p50_ms - a.p50_ms) / error)),
-        (false, _) => None,
-    }
+fn median(wait: &Latency) -> Option<Estimate> {
+    let error = 1.25 * (wait.p90_ms - wait.p50_ms) / 1.28 / (wait.count as f64).sqrt();
+    let half = stats::normal::quantile(0.5 + stats::estimate::CONFIDENCE / 2.0) * error;
+    stats::quantile::is_told(0.9, wait.count).then(|| Estimate::around(wait.p50_ms, half))
 }
