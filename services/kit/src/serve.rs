@@ -109,6 +109,8 @@ pub struct Server {
     router: Router,
     metrics: Metrics,
     limits: Limits,
+    /// How many connections may be open.
+    most: usize,
     connections: Arc<Connections>,
 }
 
@@ -130,7 +132,9 @@ impl Server {
                 connections.close_idle(patience);
             }
         });
-        Self { http, router, metrics: metrics.clone(), limits: limits.clone(), connections }
+        // A request that waits for its delay has a descriptor for its timer beside the one of its connection.
+        let most = (host::file_limit() / 2).min(limits.max_connections.into()) as usize;
+        Self { http, router, metrics: metrics.clone(), limits: limits.clone(), most, connections }
     }
 
     /// Serves one connection, in a task of its own.
@@ -147,10 +151,7 @@ impl Server {
     /// Returns when one more connection fits. While too many are open, the one idle longest is closed; when none is idle, new
     /// ones wait in the kernel's queue.
     async fn make_room(&self) {
-        // A request that waits for its delay has a descriptor for its timer beside the one of its connection.
-        let descriptors = host::file_limit() / 2;
-        let most = descriptors.min(self.limits.max_connections.into()) as usize;
-        while self.connections.len() >= most {
+        while self.connections.len() >= self.most {
             self.connections.close_idlest();
             let _ = timeout(ACCEPT_PAUSE, self.connections.ended()).await;
         }
