@@ -76,6 +76,8 @@ pub struct Generator {
     pub cpu: Duration,
     /// The share of their time that they were not asleep waiting for something to happen, from 0 to 1.
     pub busy: f64,
+    /// Time for which they could have run and had no processor: other programs, the kernel or the host had it.
+    pub starved: Duration,
     /// Time in which requests were due and had no free connection, over all threads.
     pub backlog: Duration,
     /// The part of that time that the threads were asleep, waiting for the server.
@@ -116,6 +118,7 @@ impl Generator {
             threads: finishes.len(),
             cpu: sum(|finish| finish.cpu),
             busy,
+            starved: sum(|finish| finish.starved),
             backlog: sum(|finish| finish.awake.backlog),
             backlog_asleep: sum(|finish| finish.awake.backlog_asleep),
             paused: sum(|finish| finish.awake.paused),

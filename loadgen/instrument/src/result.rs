@@ -222,6 +222,9 @@ pub struct LoadGenerator {
     pub cpu_s: f64,
     /// The share of their time that its threads were not asleep, from 0 to 1.
     pub busy: f64,
+    /// Time for which its threads could have run and had no processor, in seconds; 0 in older files.
+    #[serde(default)]
+    pub starved_s: f64,
     /// Time that it stood still, in pauses of 50 ms and more, in seconds.
     pub paused_s: f64,
     /// Number of such pauses.
@@ -411,6 +414,7 @@ impl Bench {
             load_generator: LoadGenerator {
                 cpu_s: generator.cpu.as_secs_f64(),
                 busy: generator.busy,
+                starved_s: generator.starved.as_secs_f64(),
                 paused_s: generator.paused.as_secs_f64(),
                 pauses: generator.pauses,
                 was_the_limit: report.generator_was_the_limit(),

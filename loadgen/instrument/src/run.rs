@@ -11,6 +11,7 @@ use crate::config::{Config, Load};
 use crate::engine::{Engine, Finish, Message, Piece, Shared, asks_each_time};
 use crate::report::{Error, Generator, Report};
 use crate::resolve::{Addresses, Resolver, resolve};
+use crate::schedule::Schedule;
 use crate::tally::Tally;
 use crate::timeline::Timeline;
 use crate::tls::Tls;
@@ -104,7 +105,8 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         shared.gate.open(start);
         loop {
             match collected.recv_timeout(PATIENCE) {
-                Ok(Message::Piece(Piece { index, tally, due })) => {
+                Ok(Message::Piece(piece)) => {
+                    let Piece { index, tally, due } = *piece;
                     total.add(&tally);
                     timeline.add(index, &tally, &due);
                     observer.interval(&Interval { index, tally: &tally, total: &total, timeline: &timeline });
@@ -127,8 +129,10 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let counted_out = config.requests.is_some_and(|asked| total.counts.due >= config.segment.share(asked));
     let end = match planned {
         // Where nothing was answered, the time of the last answer says nothing.
-        _ if counted_out && total.completions > 0 => last_answer,
-        Some(planned) => at.min(planned),
+        _ if counted_out && total.completions > 0 => last_answer.max(measure_from + beyond(config)),
+        Some(planned) if interrupted => at.min(planned),
+        // What was asked for may be done before its time is over, as after the last request of a schedule.
+        Some(planned) => planned,
         None => at,
     };
     let elapsed = Duration::from_nanos(end.saturating_sub(measure_from));
@@ -160,6 +164,15 @@ fn begin(config: &Config, now: u64, today: SystemTime) -> u64 {
         Some(Ok(ahead)) => now.saturating_add(clock::nanos(ahead)),
         Some(Err(past)) => now.saturating_sub(clock::nanos(past.duration())),
     }
+}
+
+/// When the request after the last that was asked for would be due, from the begin of the measuring: n requests at a
+/// rate take n times the time between two, and not n − 1 times. 0 where there is no schedule or none is left in it.
+fn beyond(config: &Config) -> u64 {
+    let (Load::Open { stages, arrivals, seed }, Some(requests)) = (&config.load, config.requests) else { return 0 };
+    let next = Schedule::new(stages, *arrivals, *seed).nth(usize::try_from(requests).unwrap_or(usize::MAX));
+    let end = stages.iter().map(|stage| stage.seconds).sum::<f64>();
+    next.unwrap_or(if end.is_finite() { (end * 1e9) as u64 } else { 0 })
 }
 
 /// The C library's own words without the wrapping that the standard library puts around them.

@@ -27,45 +27,83 @@ pub struct Wakes {
     pub rest: u64,
 }
 
-/// What a bare loop on one blocking socket takes against a server that is free whenever a request comes, for as long as
-/// the load lasts. The loop is a process of its own, with the priority that the load generators have.
-///
-/// The service time is part of it since a processor that was idle for 2 ms wakes later than one that was idle for 20 µs.
-pub fn measure(load: Load, service: u64, processors: &Processors) -> std::io::Result<Vec<Wakes>> {
-    let server = Server::start(Behaviour { service, stall: None }, processors);
-    let rate = if service > 0 { load.rate.min(0.8e9 / service as f64) } else { load.rate };
-    let output = processors
-        .client(std::env::current_exe()?)
-        .args([ARGUMENT, &server.address.to_string(), &rate.to_string(), &load.seconds.to_string()])
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    let away = server.away();
-    let wakes = String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| {
-            let mut numbers = line.split(' ').map(str::parse::<u64>);
-            let (woken, late, rest) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
-            // What the server did not do is not the client's; how much of that there is differs from run to run.
-            let disturbed = away.iter().any(|window| window.start < woken + rest && woken < window.end);
-            (!disturbed).then(|| Wakes { late, rest: rest.saturating_sub(service) })
-        })
-        .collect::<Vec<_>>();
-    if wakes.is_empty() {
-        return Err(std::io::Error::other("the bare client measured nothing"));
-    }
-    Ok(wakes)
+/// Runs of the bare client before and after a load generator's.
+pub struct Floor {
+    /// What each run saw.
+    pub parts: Vec<Vec<Wakes>>,
+    /// For how long the client had no processor though it could have run, as a share of its time.
+    pub starved: f64,
 }
 
-/// The process that [`measure`] starts: prints for each request when it had woken, and the two times.
+/// How many runs make up a floor: their differences are its spread.
+pub const PARTS: usize = 4;
+
+impl Floor {
+    /// Nothing measured yet.
+    pub fn new() -> Self {
+        Floor { parts: Vec::new(), starved: 0.0 }
+    }
+
+    /// Adds runs of the bare client, each as long as a [`PARTS`]-th of the load.
+    ///
+    /// A run is a bare loop on one blocking socket against a server that is free whenever a request comes. It is a process
+    /// of its own, with the priority that the load generators have. The service time is part of it since a processor that
+    /// was idle for 2 ms wakes later than one that was idle for 20 µs.
+    pub fn measure(&mut self, runs: usize, load: Load, service: u64, processors: &Processors) -> std::io::Result<()> {
+        for _ in 0..runs {
+            let server = Server::start(Behaviour { service, stall: None }, processors);
+            let rate = if service > 0 { load.rate.min(0.8e9 / service as f64) } else { load.rate };
+            let seconds = load.seconds / PARTS as f64;
+            let output = processors
+                .client(std::env::current_exe()?)
+                .args([ARGUMENT, &server.address.to_string(), &rate.to_string(), &seconds.to_string()])
+                .stdin(Stdio::null())
+                .stderr(Stdio::inherit())
+                .output()?;
+            let text = String::from_utf8_lossy(&output.stdout);
+            let starved = text.lines().find_map(|line| line.strip_prefix(STARVED)?.parse::<f64>().ok());
+            self.starved += starved.unwrap_or(0.0) / 1e9 / seconds / PARTS as f64;
+            let away = server.away();
+            let wakes: Vec<Wakes> = text
+                .lines()
+                .filter_map(|line| {
+                    let mut numbers = line.split(' ').map(str::parse::<u64>);
+                    let (woken, late, rest) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+                    // What the server did not do is not the client's; how much of that there is differs from run to run.
+                    let disturbed = away.iter().any(|window| window.start < woken + rest && woken < window.end);
+                    (!disturbed).then(|| Wakes { late, rest: rest.saturating_sub(service) })
+                })
+                .collect();
+            if wakes.is_empty() {
+                return Err(std::io::Error::other("the bare client measured nothing"));
+            }
+            self.parts.push(wakes);
+        }
+        Ok(())
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> Vec<Wakes> {
+        self.parts.concat()
+    }
+}
+
+/// The line in which the bare client says for how long it had no processor.
+const STARVED: &str = "starved ";
+
+/// The process that [`Floor::measure`] starts: prints for each request when it had woken, and the two times.
 pub fn client(mut arguments: impl Iterator<Item = String>) {
     let mut next = || arguments.next().expect("the suite gives address, rate and seconds");
     let address = next();
     let mut number = || next().parse::<f64>().expect("the suite gives numbers");
     let (rate, seconds) = (number(), number());
-    for [woken, late, rest] in requests(&address, rate, seconds).expect("loopback works") {
+    let before = clock::thread_starved();
+    let requests = requests(&address, rate, seconds).expect("loopback works");
+    let starved = clock::thread_starved() - before;
+    for [woken, late, rest] in requests {
         println!("{woken} {late} {rest}");
     }
+    println!("{STARVED}{starved}");
 }
 
 fn requests(address: &str, rate: f64, seconds: f64) -> std::io::Result<Vec<[u64; 3]>> {

@@ -7,13 +7,16 @@
 //! ```
 //!
 //! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
-//! ends with code 1 when loadgen misses a percentile by more than 1 % and more than 100 µs. Takes about four minutes; the
-//! machine should have nothing else to do and two processors at least, one of which the server keeps busy.
+//! ends with code 1 when loadgen misses a percentile by more than 1 % and by more than three times the spread of what a bare
+//! client sees on the machine just before and after. A run from which the kernel or the host took the processor, and not so
+//! from the bare client, is made again. Takes about four minutes; the machine should have nothing else to do and two
+//! processors at least, one of which the server keeps busy.
 
 mod floor;
 mod processors;
 mod server;
 mod tools;
+mod verdict;
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -26,12 +29,16 @@ use instrument::schedule::{Arrivals, Schedule, Stage};
 use instrument::tally::histogram;
 use rustix::process::{Pid, Signal, kill_process};
 
-use floor::Wakes;
+use floor::{Floor, PARTS, Wakes};
 use processors::Processors;
 use server::{Behaviour, Server};
 use tools::{Load, Percentiles, SHARES, Tool};
+use verdict::{is_disturbed, stolen, tolerance};
 
 const SECOND: u64 = 1_000_000_000;
+
+/// How often a run is made again at the most because the machine disturbed it.
+const AGAIN: usize = 3;
 
 /// The case that needs no server.
 const HISTOGRAM: &str = "histogram of 1 million samples";
@@ -58,6 +65,8 @@ struct Measured {
     stopped: Option<Range<u64>>,
     /// When the server had no processor.
     away: Vec<Range<u64>>,
+    /// The share of its time in which the tool could have run and had no processor, or the host had it.
+    starved: f64,
 }
 
 impl Case {
@@ -106,6 +115,7 @@ impl Case {
     /// Runs a tool.
     fn measure(&self, tool: Tool, processors: &Processors) -> Option<Measured> {
         let server = Server::start(self.behaviour, processors);
+        let before = stolen();
         let child = tool.start(&format!("http://{}/", server.address), self.load, processors).ok()?;
         let mut stopped = None;
         if let Some(window) = &self.stopped {
@@ -123,11 +133,41 @@ impl Case {
             kill_process(pid, Signal::CONT).ok()?;
             stopped = Some(from..clock::now() - first);
         }
-        let (percentiles, max) = tool.percentiles(&child.wait_with_output().ok()?)?;
+        let (percentiles, max, starved) = tool.percentiles(&child.wait_with_output().ok()?)?;
+        let starved = (starved + stolen() - before) / self.load.seconds;
         let first = server.first.load(Ordering::Relaxed);
         let away = server.away().into_iter().filter(|window| window.end > first);
         let away = away.map(|window| window.start.saturating_sub(first)..window.end - first).collect();
-        Some(Measured { percentiles, max, stopped, away })
+        Some(Measured { percentiles, max, stopped, away, starved })
+    }
+
+    /// Runs a tool between two halves of the floor, again where the machine disturbed it more than the bare client.
+    fn measure_undisturbed(&self, tool: Tool, processors: &Processors) -> (Floor, Option<Measured>) {
+        let mut tries = 0;
+        loop {
+            let before = stolen();
+            let mut floor = Floor::new();
+            let mut bare = |runs| {
+                floor.measure(runs, self.load, self.behaviour.service, processors).expect("loopback works");
+            };
+            bare(PARTS / 2);
+            let between = stolen();
+            let measured = self.measure(tool, processors);
+            let after = stolen();
+            bare(PARTS - PARTS / 2);
+            floor.starved += (stolen() - after + between - before) / self.load.seconds;
+            let disturbed = measured.as_ref().filter(|measured| is_disturbed(measured.starved, floor.starved));
+            match disturbed {
+                Some(measured) if tries < AGAIN => eprintln!(
+                    "accuracy: {}: no processor in {:.2} % of the time, {:.2} % for the bare client: once more",
+                    self.name,
+                    100.0 * measured.starved,
+                    100.0 * floor.starved,
+                ),
+                _ => return (floor, measured),
+            }
+            tries += 1;
+        }
     }
 }
 
@@ -211,11 +251,6 @@ fn row(name: &str, who: &str, values: Percentiles, max: f64, verdict: &str) {
     println!(" {verdict} |");
 }
 
-/// Whether a figure is right within 1 % or 100 µs.
-fn right(measured: f64, truth: f64) -> bool {
-    (measured - truth).abs() <= (0.01 * truth).max(0.1)
-}
-
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).peekable();
     if arguments.next_if(|argument| argument == floor::ARGUMENT).is_some() {
@@ -232,24 +267,30 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = arguments.collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
     for case in cases().into_iter().filter(|case| is_wanted(case.name)) {
-        let floor = floor::measure(case.load, case.behaviour.service, &processors).expect("loopback works");
-        let mut sorted: Vec<u64> = floor.iter().map(|wakes| wakes.late + wakes.rest).collect();
+        let (floor, ours) = case.measure_undisturbed(Tool::Loadgen, &processors);
+        let whole = floor.whole();
+        let mut sorted: Vec<u64> = whole.iter().map(|wakes| wakes.late + wakes.rest).collect();
         sorted.sort_unstable();
         let median = at(&sorted, 0.5);
-        for tool in [Tool::Loadgen, Tool::Wrk, Tool::Wrk2, Tool::Oha] {
-            let fits = tool == Tool::Loadgen || !case.load.poisson && case.load.connections <= 10;
-            if tool.program().is_none() || !fits {
-                continue;
-            }
-            let Some(measured) = case.measure(tool, &processors) else {
+        let others = [Tool::Wrk, Tool::Wrk2, Tool::Oha]
+            .into_iter()
+            .filter(|tool| tool.program().is_some() && !case.load.poisson && case.load.connections <= 10);
+        let others = others.map(|tool| (tool, case.measure(tool, &processors)));
+        for (tool, measured) in [(Tool::Loadgen, ours)].into_iter().chain(others) {
+            let Some(measured) = measured else {
                 println!("| {:<43} | {:<8} | no figures |||||failed|", case.name, tool.name());
                 all_right &= tool != Tool::Loadgen;
                 continue;
             };
-            let times = case.truth(&floor, &measured);
+            let times = case.truth(&whole, &measured);
+            let by_part: Vec<Vec<u64>> = floor.parts.iter().map(|part| case.truth(part, &measured)).collect();
             let truth = SHARES.map(|share| at(&times, share));
+            let within = SHARES.map(|share| {
+                tolerance(at(&times, share), &by_part.iter().map(|times| at(times, share)).collect::<Vec<_>>())
+            });
             if tool == Tool::Loadgen {
                 row(case.name, "truth", truth, at(&times, 1.0), &format!("floor {median:.3}"));
+                row("", "within", within, f64::NAN, "");
                 if case.load.poisson {
                     let rho = case.load.rate * case.behaviour.service as f64 / 1e9;
                     let theory = SHARES.map(|share| m_d_1(rho, case.behaviour.service as f64 / 1e6, share));
@@ -257,8 +298,8 @@ fn main() -> ExitCode {
                 }
             }
             let values = measured.percentiles;
-            let misses = values.iter().zip(truth).filter(|(value, truth)| !value.is_nan() && !right(**value, *truth));
-            let misses = misses.count();
+            let misses = values.iter().zip(truth.iter().zip(within));
+            let misses = misses.filter(|(value, (truth, within))| (*value - *truth).abs() > *within).count();
             all_right &= tool != Tool::Loadgen || misses == 0;
             let verdict = if misses == 0 { "right".to_owned() } else { format!("{misses} wrong") };
             row("", tool.name(), values, measured.max, &verdict);

@@ -76,6 +76,10 @@ impl Tool {
                     "0s",
                     "--threads",
                     "1",
+                    "--open",
+                    "as-needed",
+                    "--fail-if",
+                    "errors > 100%",
                     "--rate",
                     &rate,
                     "-c",
@@ -101,14 +105,18 @@ impl Tool {
         command.arg(url).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()
     }
 
-    /// Reads what it printed.
-    pub fn percentiles(self, output: &Output) -> Option<(Percentiles, f64)> {
+    /// Reads what it printed: percentiles, the maximum, and for how long in seconds it had no processor, where it says so.
+    pub fn percentiles(self, output: &Output) -> Option<(Percentiles, f64, f64)> {
         let text = String::from_utf8_lossy(&output.stdout);
         match self {
             Tool::Loadgen => {
                 let bench: instrument::result::Bench = serde_json::from_str(&text).ok()?;
                 let times = &bench.response;
-                Some(([times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms], times.max_ms))
+                Some((
+                    [times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms],
+                    times.max_ms,
+                    bench.load_generator.starved_s,
+                ))
             }
             Tool::Wrk | Tool::Wrk2 | Tool::Oha => {
                 let found = |labels: [&str; 2]| {
@@ -126,7 +134,7 @@ impl Tool {
                 let p99 = found(["99.000%", "99.00% in"]).or_else(|| found(["99%", "99%"]))?;
                 let p90 = found(["90.000%", "90.00% in"]).or_else(|| found(["90%", "90%"]))?;
                 let p50 = found(["50.000%", "50.00% in"]).or_else(|| found(["50%", "50%"]))?;
-                Some(([p50, p90, p99, p999], max.unwrap_or(f64::NAN)))
+                Some(([p50, p90, p99, p999], max.unwrap_or(f64::NAN), 0.0))
             }
         }
     }

@@ -78,6 +78,8 @@ pub struct Engine<'a> {
     piece: (u64, u64),
     last_answer: u64,
     awake: Awake,
+    /// How long the thread had waited for a processor when the run started.
+    starved: u64,
     /// When counts were handed over last, and how long the thread had slept by then.
     handed_over: (u64, u64),
     armed: u64,
@@ -129,6 +131,7 @@ impl<'a> Engine<'a> {
             piece: (0, u64::MAX),
             last_answer: 0,
             awake: Awake::new(0),
+            starved: 0,
             handed_over: (0, 0),
             armed: 0,
             heads: Heads::new(config.request.is_head()),
@@ -155,7 +158,8 @@ impl<'a> Engine<'a> {
                 let warm_up = Schedule::segment(&[warm_up], *arrivals, !seed, segment);
                 let measured =
                     Schedule::segment(stages, *arrivals, *seed, segment).limited(config.requests.unwrap_or(u64::MAX));
-                Source::Open { due: DueTimes::new((start, warm_up), (measure_from, measured)), end }
+                let due = DueTimes::new((start, warm_up), (measure_from, measured));
+                Source::Open { due: Box::new(due), end }
             }
         };
         let interval = clock::nanos(config.interval);
@@ -164,6 +168,7 @@ impl<'a> Engine<'a> {
         self.piece = (0, measure_from + interval);
         self.last_answer = start;
         self.awake = Awake::new(start);
+        self.starved = clock::thread_starved();
         self.handed_over = (start, 0);
     }
 

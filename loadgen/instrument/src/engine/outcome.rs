@@ -235,7 +235,8 @@ impl Engine<'_> {
         self.tally.asleep = self.awake.asleep - slept;
         let tally = std::mem::replace(&mut self.tally, self.shared.spare());
         // Nobody listens any more only when the run has failed; then nothing is lost.
-        let _ = self.messages.send(Message::Piece(Piece { index: self.piece.0, tally, due: self.due.take() }));
+        let piece = Piece { index: self.piece.0, tally, due: self.due.take() };
+        let _ = self.messages.send(Message::Piece(Box::new(piece)));
     }
 
     /// Accounts for what has no outcome at the end.
@@ -273,6 +274,7 @@ impl Engine<'_> {
             complete: done,
             last_answer: self.last_answer,
             cpu: clock::thread_cpu(),
+            starved: clock::thread_starved().saturating_sub(self.starved),
             awake: self.awake,
             usage: self.usage,
         }

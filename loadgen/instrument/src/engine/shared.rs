@@ -129,7 +129,7 @@ pub enum Message {
     /// It is ready to start.
     Ready,
     /// It counted this since the last piece.
-    Piece(Piece),
+    Piece(Box<Piece>),
 }
 
 /// What one thread counted since the last piece.
@@ -153,6 +153,8 @@ pub struct Finish {
     pub last_answer: u64,
     /// Processor time of the thread.
     pub cpu: u64,
+    /// Time in the run for which it could have run and had no processor.
+    pub starved: u64,
     /// How its time was spent.
     pub awake: Awake,
     /// How it used its connections.

@@ -19,7 +19,7 @@ pub enum Source<'a> {
     /// Requests are due by a schedule.
     Open {
         /// Its due times.
-        due: DueTimes,
+        due: Box<DueTimes>,
         /// No request is due from this time on.
         end: u64,
     },

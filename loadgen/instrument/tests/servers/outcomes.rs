@@ -49,6 +49,23 @@ fn times_of_successes_and_of_errors_are_kept_apart() {
 }
 
 #[test]
+fn a_schedule_lasts_until_its_end_and_not_until_its_last_request() {
+    let server = Server::start(|stream, _| answer_all(stream, OK));
+    let mut config = server.config();
+    config.requests = None;
+    config.duration = None;
+    let stages = vec![Stage { seconds: 0.2, from: 0.0, to: 100.0 }, Stage::constant(0.0, 0.3)];
+    config.load = Load::Open { stages, arrivals: Arrivals::Constant, seed: 1 };
+    let report = run(&config);
+    assert_eq!(report.elapsed, Duration::from_millis(500));
+    assert_eq!(report.due_rate(), 20.0);
+    // Ten requests at 100/s take a tenth of a second, and more only where an answer came later.
+    config.requests = Some(10);
+    config.load = Load::Open { stages: vec![Stage::constant(100.0, 9.0)], arrivals: Arrivals::Constant, seed: 1 };
+    assert!(run(&config).due_rate() <= 100.0);
+}
+
+#[test]
 fn requests_are_due_in_the_interval_that_the_schedule_says_however_late_they_are_sent() {
     // One connection and a silent server: one request is sent, and nothing else happens until the end.
     let server = Server::start(|stream, _| be_silent(stream));

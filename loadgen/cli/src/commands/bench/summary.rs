@@ -159,6 +159,11 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
         number(total.connections),
         if total.connections == 1 { "" } else { "s" },
     )?;
+    let starved = generator.starved.as_secs_f64();
+    if starved > 0.01 * report.elapsed.as_secs_f64() * generator.threads as f64 {
+        let share = 100.0 * starved / (report.elapsed.as_secs_f64() * generator.threads as f64);
+        writeln!(out, "  it waited for a processor in {share:.0} % of the time: this machine has other things to do")?;
+    }
     connections(out, config, report)?;
     if report.total.warm_up.due > 0 {
         writeln!(out, "warm-up: {} requests, not counted above", number(report.total.warm_up.due))?;

@@ -1,0 +1,55 @@
+//! When a figure is right, and when a run is not to be judged.
+
+/// Share of the truth that a figure may miss it by.
+const SHARE: f64 = 0.01;
+
+/// Standard deviations of the floor that it may miss it by.
+const DEVIATIONS: f64 = 3.0;
+
+/// What a figure may miss the truth by: 1 % of it, or three times the spread that the bare client's runs give it where that
+/// is more. Nobody can tell a tool's error from the machine's within that spread.
+pub fn tolerance(truth: f64, by_part: &[f64]) -> f64 {
+    let n = by_part.len() as f64;
+    let mean = by_part.iter().sum::<f64>() / n;
+    let variance = by_part.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    (SHARE * truth).max(DEVIATIONS * variance.sqrt())
+}
+
+/// Whether a tool had so much less of the processor than the bare client that its run says nothing: shares of the time in
+/// which each could have run and did not. A machine that takes the same from both is in the truth already.
+pub fn is_disturbed(tool: f64, floor: f64) -> bool {
+    tool > 2.0 * floor + 0.001
+}
+
+/// Time that the host took from all processors of this machine, in seconds (`steal` in `/proc/stat`, in hundredths).
+pub fn stolen() -> f64 {
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let ticks = text.lines().next().and_then(|line| line.split_whitespace().nth(8)?.parse::<f64>().ok());
+    ticks.unwrap_or(0.0) / 100.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_median_of_79_microseconds_does_not_pass() {
+        // Four runs of a bare client whose medians lie within 6 µs.
+        let tolerance = tolerance(0.070, &[0.068, 0.070, 0.069, 0.074]);
+        assert!((0.007..0.009).contains(&tolerance), "{tolerance}");
+        assert!((0.079_f64 - 0.070).abs() > tolerance);
+        assert!((0.0_f64 - 0.070).abs() > tolerance, "nor does a median of nothing");
+    }
+
+    #[test]
+    fn large_times_have_a_hundredth() {
+        assert!((tolerance(1900.0, &[1900.0, 1900.1, 1900.0, 1900.1]) - 19.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_run_is_disturbed_where_more_was_taken_from_it_than_from_the_floor() {
+        assert!(is_disturbed(0.02, 0.001));
+        assert!(!is_disturbed(0.0008, 0.0), "a little is always taken");
+        assert!(!is_disturbed(0.02, 0.015), "the floor has met the same");
+    }
+}
