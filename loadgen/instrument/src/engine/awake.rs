@@ -58,9 +58,10 @@ impl Awake {
         }
     }
 
-    /// Notes a wake-up: when the wait was entered, when it ended, when it was to end at the latest.
-    pub fn woke(&mut self, entered: u64, woke: u64, expected: u64, backlog: bool) {
-        let slept = woke - entered >= NO_SLEEP;
+    /// Notes a wake-up: when the wait was entered and when it ended, when it was to end at the latest, whether the thread put
+    /// itself to sleep in it, and whether requests were due that had no connection.
+    pub fn woke(&mut self, (entered, woke): (u64, u64), expected: u64, napped: bool, backlog: bool) {
+        let slept = napped || woke - entered >= NO_SLEEP;
         let asleep = if slept { woke.min(expected).saturating_sub(entered) } else { 0 };
         self.could_see = if slept { woke.min(expected) } else { self.last_woke };
         self.asleep += asleep;
@@ -106,7 +107,7 @@ mod tests {
     #[test]
     fn a_wait_that_ends_in_time_shows_what_just_came() {
         let mut awake = Awake::new(0);
-        awake.woke(MS, 5 * MS, 11 * MS, false);
+        awake.woke((MS, 5 * MS), 11 * MS, false, false);
         assert_eq!(awake.could_see(), 5 * MS);
         assert_eq!(awake.asleep, 4 * MS);
         assert_eq!(awake.pauses, 0);
@@ -115,7 +116,7 @@ mod tests {
     #[test]
     fn a_stopped_thread_could_have_seen_from_when_its_timer_was_to_go_off() {
         let mut awake = Awake::new(0);
-        awake.woke(MS, 2011 * MS, 11 * MS, false);
+        awake.woke((MS, 2011 * MS), 11 * MS, false, false);
         assert_eq!(awake.could_see(), 11 * MS);
         assert_eq!(awake.longest, Some(Pause { from: 11 * MS, to: 2011 * MS }));
         assert_eq!(awake.asleep, 10 * MS);
@@ -124,8 +125,8 @@ mod tests {
     #[test]
     fn a_busy_thread_could_have_seen_since_it_looked_last() {
         let mut awake = Awake::new(0);
-        awake.woke(MS, 2 * MS, 11 * MS, false);
-        awake.woke(3 * MS, 3 * MS + 1000, 13 * MS, true);
+        awake.woke((MS, 2 * MS), 11 * MS, false, false);
+        awake.woke((3 * MS, 3 * MS + 1000), 13 * MS, false, true);
         assert_eq!(awake.could_see(), 2 * MS);
         assert_eq!((awake.backlog, awake.backlog_asleep), (MS + 1000, 0));
     }
@@ -133,8 +134,8 @@ mod tests {
     #[test]
     fn a_stop_between_two_waits_is_a_pause_too() {
         let mut awake = Awake::new(0);
-        awake.woke(0, MS, 10 * MS, false);
-        awake.woke(501 * MS, 501 * MS + 1, 511 * MS, false);
+        awake.woke((0, MS), 10 * MS, false, false);
+        awake.woke((501 * MS, 501 * MS + 1), 511 * MS, false, false);
         assert_eq!((awake.pauses, awake.paused), (1, 500 * MS));
         assert_eq!(awake.could_see(), MS);
     }

@@ -4,6 +4,7 @@ mod awake;
 mod connection;
 mod due;
 mod gate;
+mod nap;
 mod opening;
 mod outcome;
 mod shared;
@@ -31,6 +32,7 @@ use crate::usage::Usage;
 pub use awake::{Awake, Pause};
 use connection::{Connection, Phase};
 use due::DueCounts;
+use nap::Nap;
 pub use shared::{Finish, Message, Piece, Shared};
 use source::{DueTimes, Source};
 
@@ -78,6 +80,7 @@ pub struct Engine<'a> {
     piece: (u64, u64),
     last_answer: u64,
     awake: Awake,
+    nap: Nap,
     /// How long the thread had waited for a processor when the run started.
     starved: u64,
     /// When counts were handed over last, and how long the thread had slept by then.
@@ -131,6 +134,7 @@ impl<'a> Engine<'a> {
             piece: (0, u64::MAX),
             last_answer: 0,
             awake: Awake::new(0),
+            nap: Nap::default(),
             starved: 0,
             handed_over: (0, 0),
             armed: 0,
@@ -205,9 +209,12 @@ impl<'a> Engine<'a> {
                 self.arm(due)?;
                 expected = expected.min(due.max(entered));
             }
-            self.wait(&mut events, longest)?;
+            let napped = self.nap(&mut events)?;
+            if events.is_empty() {
+                self.wait(&mut events, longest)?;
+            }
             let woke = clock::now();
-            self.awake.woke(entered, woke, expected, backlog);
+            self.awake.woke((entered, woke), expected, napped, backlog);
             if woke >= self.piece.1 {
                 self.next_piece(woke);
             }
@@ -224,6 +231,20 @@ impl<'a> Engine<'a> {
     /// How often time-outs are looked at.
     fn tick_length(&self) -> u64 {
         TICK.min(clock::nanos(self.shared.config.timeout) / 50).max(1_000_000)
+    }
+
+    /// In a closed loop, sleeps a moment where nothing is there yet. Whether it did.
+    fn nap(&self, events: &mut Vec<epoll::Event>) -> Result<bool, Errno> {
+        events.clear();
+        let Some(length) = self.nap.length(self.in_flight).filter(|_| !self.open_loop) else { return Ok(false) };
+        self.wait(events, 0)?;
+        if !events.is_empty() {
+            return Ok(false);
+        }
+        let length = Timespec { tv_sec: 0, tv_nsec: length as i64 };
+        // Cut short by a signal it is a shorter one.
+        let _ = rustix::thread::clock_nanosleep_relative(rustix::thread::ClockId::Monotonic, &length);
+        Ok(true)
     }
 
     /// Waits until something happens, for so many nanoseconds at most.

@@ -72,6 +72,7 @@ impl Engine<'_> {
         self.last_answer = now;
         let connection = &mut self.connections[place];
         let tally = &mut self.tally;
+        self.nap.learn(now - connection.written);
         let status = usize::from(answer.status).min(999);
         let ok = self.ok[status];
         if connection.due >= self.measure_from {
