@@ -6,7 +6,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 docker version >/dev/null || { echo "walk: no Docker engine answers; start it (\`dockerd &\` or \`systemctl start docker\`)" >&2; exit 1; }
-PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh"} sh compose/binaries.sh
+PROGRAMS=${PROGRAMS:-"rng hasher worker webui flow mesh"} sh compose/binaries.sh
 cargo build --locked -p lab
 lab=target/debug/lab
 # A cluster of its own, so that a student's on the same machine is left alone.

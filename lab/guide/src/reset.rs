@@ -29,6 +29,11 @@ const LONGEST: usize = 56;
 const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network prune -f >/dev/null; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
 
+/// Engines that a lab of the track `jobs` gave settings of its own are as they were again, and its files are gone.
+const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then \
+    rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
+    rm -rf /root/work/jobs; docker context rm -f manager >/dev/null 2>&1; true";
+
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
@@ -54,6 +59,9 @@ pub async fn clean(place: &Place) -> Result<()> {
     // Workers first, and the manager when they have gone.
     try_join_all(nodes.iter().skip(1).map(|node| place.run_ok(&node.name, &clean))).await?;
     place.run_ok("head", &clean).await?;
+    if place.cluster().is_some() {
+        try_join_all(nodes.iter().map(|node| place.run_ok(&node.name, MEND_ENGINE))).await?;
+    }
     Ok(())
 }
 
