@@ -1,5 +1,6 @@
 //! The image of a node, and what it stands on.
 
+use std::hash::{DefaultHasher, Hasher as _};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -48,18 +49,43 @@ pub async fn ensure_node(
     say: &mut dyn FnMut(&str),
 ) -> Result<String> {
     let name = node_image(suite);
-    if !anew && present(docker, &name).await {
+    let there = docker.inspect_image(&name).await.ok();
+    let made_of = there.as_ref().and_then(|image| image.config.as_ref()?.labels.as_ref()?.get(RECIPE).cloned());
+    if !anew && made_of == Some(recipe()) {
         return Ok(name);
     }
+    match build_node(docker, suite, mirror, &name, say).await {
+        // A class without internet goes on with what it has.
+        Err(error) if there.is_some() && !anew => {
+            say(&format!("{name} is of another version and cannot be made again, so it is used as it is: {error:#}"));
+            Ok(name)
+        }
+        made => made.map(|()| name),
+    }
+}
+
+/// Label of a node's image: what it was made of.
+const RECIPE: &str = "org.swarmlab.recipe";
+
+/// The files that a node's image is built from.
+const FILES: [(&str, u32, &[u8]); 2] = [
+    ("Dockerfile", 0o644, include_bytes!("../image/Dockerfile")),
+    ("profile.sh", 0o644, include_bytes!("../image/profile.sh")),
+];
+
+/// A number that changes with the files, so that an image of an older program is not taken for ours.
+fn recipe() -> String {
+    let mut hasher = DefaultHasher::new();
+    FILES.iter().for_each(|(_, _, content)| hasher.write(content));
+    format!("{:016x}", hasher.finish())
+}
+
+async fn build_node(docker: &Docker, suite: &str, mirror: &str, name: &str, say: &mut dyn FnMut(&str)) -> Result<()> {
     let base = ensure_base(docker, suite, mirror, say).await?;
     say(&format!("building {name} (about half a minute, once)"));
-    let files: [(&str, u32, &[u8]); 2] = [
-        ("Dockerfile", 0o644, include_bytes!("../image/Dockerfile")),
-        ("profile.sh", 0o644, include_bytes!("../image/profile.sh")),
-    ];
-    let arguments = [("BASE", base.as_str()), ("APT_OPTIONS", apt_options(suite))];
-    build::build(docker, &name, "", &arguments, &files, &mut |_| {}).await?;
-    Ok(name)
+    let recipe = recipe();
+    let arguments = [("BASE", base.as_str()), ("APT_OPTIONS", apt_options(suite)), ("RECIPE", recipe.as_str())];
+    build::build(docker, name, "", &arguments, &FILES, &mut |_| {}).await
 }
 
 /// A frozen mirror of a suite that moves, such as sid, has a list of packages that is past its date.

@@ -1,6 +1,6 @@
 //! Making a cluster, and taking it away.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -32,9 +32,10 @@ pub struct Args {
     /// Stop before `docker swarm init`
     #[arg(long)]
     bare: bool,
-    /// Publish ports of head on this machine, as HERE:NODE; HERE 0 is any free one; `none` for none
-    #[arg(long, value_name = "HERE:NODE", value_delimiter = ',', default_value = "8000:8000,8001:8001,8002:8002")]
-    publish: Vec<String>,
+    /// Publish ports of head on this machine, as HERE:NODE; HERE 0 is any free one; `none` for none. By default 8000, 8001
+    /// and 8002, each as itself where it is free here
+    #[arg(long, value_name = "HERE:NODE", value_delimiter = ',')]
+    publish: Option<Vec<String>>,
     /// Address of this machine that they are published on; 0.0.0.0 lets other machines in
     #[arg(long, default_value = "127.0.0.1")]
     bind: IpAddr,
@@ -63,9 +64,12 @@ pub struct Args {
 /// Makes the cluster.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let publish = ports(&args.publish)?;
-    let outer = Outer::connect().await?;
     let say = |line: &str| anstream::eprintln!("{:5.1} s  {line}", begun.elapsed().as_secs_f64());
+    let publish = match &args.publish {
+        Some(pairs) => ports(pairs)?,
+        None => usual(args.bind, &say),
+    };
+    let outer = Outer::connect().await?;
     let here: Vec<u16> = publish.iter().map(|(here, _)| *here).collect();
     for finding in preflight::look(&outer, args.nodes, args.bind, &here).await? {
         if finding.level == Level::Warning {
@@ -116,6 +120,18 @@ pub async fn down(name: &cluster::Name) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The ports of the application, each as itself where it is free: another cluster on this machine may have it.
+fn usual(bind: IpAddr, say: &dyn Fn(&str)) -> Vec<(u16, u16)> {
+    let one = |port: u16| match TcpListener::bind((bind, port)) {
+        Ok(_) => (port, port),
+        Err(_) => {
+            say(&format!("port {port} is taken here; `lab cluster status` shows where that of head is"));
+            (0, port)
+        }
+    };
+    [8000, 8001, 8002].map(one).to_vec()
 }
 
 /// Reads `HERE:NODE` pairs.
