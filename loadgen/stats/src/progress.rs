@@ -11,6 +11,10 @@ use crate::ratio;
 /// A window has to hold so many loops for parts of loops to be counted.
 const LOOPS_IN_WINDOW: f64 = 3.0;
 
+/// Where parts of loops are counted, a piece of a window holds so many: a loop counts evenly over its time, so that shorter
+/// pieces would be more alike than they are.
+const LOOPS_IN_PIECE: f64 = 2.0;
+
 /// Where the ends of loops are counted, a window is cut into pieces of about so many.
 const ENDS_IN_PIECE: f64 = 5.0;
 
@@ -131,9 +135,9 @@ impl Progress {
             return Some(Estimate { value: 0.0, low: 0.0, high: NONE_SEEN / seconds });
         }
         let counting = self.counting(from_s, to_s);
-        // A piece holds a loop of each worker, or several ends, so that pieces differ by chance and not by cutting.
+        // A piece holds two loops of each worker, or several ends, so that pieces differ by chance and not by cutting.
         let pieces = match counting {
-            Counting::Parts => seconds / self.period_s(from_s, to_s),
+            Counting::Parts => seconds / (LOOPS_IN_PIECE * self.period_s(from_s, to_s)),
             Counting::Ends => ended as f64 / ENDS_IN_PIECE,
         };
         let pieces = pieces.floor().clamp(crate::batch::LEAST_VALUES as f64, MOST_PIECES) as u32;

@@ -40,9 +40,10 @@ pub fn interval(share: f64, value: f64, windows: &[(f64, f64)], at: impl Fn(f64)
     let independent = (share * (1.0 - share) / total).sqrt();
     let error = found.spread.error.max(independent);
     let half = Spread { error, ..found.spread }.half_width();
-    let (low, high) = ((share - half).max(0.0), share + half);
-    // An end beyond the last sample is not known: the samples are worth too few independent ones.
-    (high < 1.0).then(|| Estimate { value, low: at(low).min(value), high: at(high).max(value) })
+    let (low, high) = ((share - half).max(0.0), (share + half).min(1.0));
+    // Where long queues come and go, thousands of samples are worth few, and the upper end is the largest of them. To tell
+    // nothing there would leave the runs in which the queue happened to be short.
+    Some(Estimate { value, low: at(low).min(value), high: at(high).max(value) })
 }
 
 #[cfg(test)]

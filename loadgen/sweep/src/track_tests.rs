@@ -107,3 +107,14 @@ fn utilisation_is_the_share_of_the_slots() {
     assert_eq!(track.load("redis", from, to), None);
     assert_eq!(track.cores(from, to)["all"], BTreeMap::from([("here".to_owned(), 0.25)]));
 }
+
+/// With 200 workers a loop takes 20 s. A worker without a hash in the window once counted as nothing, and the rate was 0.
+#[test]
+fn loops_that_are_longer_than_the_window_count() {
+    for workers in [60, 100, 200] {
+        let loop_s = f64::from(workers) / 10.0;
+        let (track, origin) = regular(workers, loop_s, 2.5 * loop_s);
+        let estimate = track.estimate(after(origin, 1.5 * loop_s), after(origin, 1.5 * loop_s + 5.0)).unwrap();
+        assert!((estimate.value / 10.0 - 1.0).abs() < 0.02, "{workers} workers: {estimate:?}");
+    }
+}
