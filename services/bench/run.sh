@@ -31,7 +31,7 @@ start() { # NAME PORT COMMAND...
     "$@" >"$tmp/$name.log" 2>&1 &
     running+=($!)
     printf -v "$name" %s $!
-    for _ in $(seq 200); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return; sleep 0.02; done
+    for _ in $(seq 1000); do (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && return; sleep 0.02; done
     echo "bench: $name does not answer:" >&2; cat "$tmp/$name.log" >&2; exit 1
 }
 # Processor time of a process and its children's, in microseconds.
