@@ -34,6 +34,9 @@ pub struct Interval<'a> {
     pub total: &'a Tally,
     /// The same over time.
     pub timeline: &'a Timeline,
+    /// In which intervals the requests of the tally were due, and how many in each: those of a thread that is late were
+    /// due in earlier ones.
+    pub due: &'a [(u64, u64)],
 }
 
 /// Told of a run while it lasts.
@@ -109,7 +112,13 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
                     let Piece { index, tally, due } = *piece;
                     total.add(&tally);
                     timeline.add(index, &tally, &due);
-                    observer.interval(&Interval { index, tally: &tally, total: &total, timeline: &timeline });
+                    observer.interval(&Interval {
+                        index,
+                        tally: &tally,
+                        total: &total,
+                        timeline: &timeline,
+                        due: &due,
+                    });
                     shared.give_back(tally);
                 }
                 Ok(Message::Ready) => {}

@@ -1,13 +1,20 @@
 //! One file a command: its options, and what it does with them.
 
+mod agent;
+mod arrivals;
 mod bench;
+mod capacity;
 mod compare;
 mod completions;
 mod draw;
+mod fit;
 mod percent;
 mod ping;
 mod predict;
 mod report;
+mod request;
+mod sender;
+mod stop;
 mod sweep;
 
 use std::process::ExitCode;
@@ -51,7 +58,10 @@ pub enum Command {
     Predict(predict::Args),
     Report(report::Args),
     Bench(Box<bench::Args>),
+    Capacity(Box<capacity::Args>),
+    Agent(agent::Args),
     Compare(compare::Args),
+    Fit(fit::Args),
     Completions(completions::Args),
 }
 
@@ -64,7 +74,10 @@ impl Command {
             Command::Predict(args) => predict::run(&args),
             Command::Report(args) => report::run(&args),
             Command::Bench(args) => bench::run(&args),
+            Command::Capacity(args) => capacity::run(&args),
+            Command::Agent(args) => agent::run(&args),
             Command::Compare(args) => compare::run(&args),
+            Command::Fit(args) => fit::run(&args),
             Command::Completions(args) => completions::run(&args),
         }
     }

@@ -10,8 +10,10 @@ mod cap;
 mod curve;
 mod profile;
 mod score;
+mod within;
 
 pub use score::{Comparison, LeftOut, compare};
+pub use within::{Beyond, Expected, Needed};
 
 /// Throughput measured with so many workers.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -230,7 +230,8 @@ mod tests {
             }
             total.add(&tally);
             timeline.add(index as u64, &tally, &[(index as u64, count + 1)]);
-            let interval = Interval { index: index as u64, tally: &tally, total: &total, timeline: &timeline };
+            let interval =
+                Interval { index: index as u64, tally: &tally, total: &total, timeline: &timeline, due: &[] };
             figures.update(plan, &interval, index as u64 + 1);
         }
         figures
@@ -268,13 +269,13 @@ mod tests {
         let mut total = figures.total.take().unwrap();
         total.asleep = 0;
         let (tally, timeline) = (Tally::default(), Timeline::new());
-        figures.update(&closed, &Interval { index: 1, tally: &tally, total: &total, timeline: &timeline }, 2);
+        figures.update(&closed, &Interval { index: 1, tally: &tally, total: &total, timeline: &timeline, due: &[] }, 2);
         let last = picture(&closed, &figures, Duration::from_secs(1), 80).pop().unwrap();
         assert_eq!(last.text, "GENERATOR IS THE LIMIT: its threads were 100.0 % busy");
 
         let open = plan(open(vec![Stage::constant(100.0, 5.0)]), None);
         total.slip.record_n(50_000_000, 100).unwrap();
-        figures.update(&open, &Interval { index: 1, tally: &tally, total: &total, timeline: &timeline }, 2);
+        figures.update(&open, &Interval { index: 1, tally: &tally, total: &total, timeline: &timeline, due: &[] }, 2);
         let last = picture(&open, &figures, Duration::from_secs(1), 80).pop().unwrap();
         assert!(
             last.text.contains("GENERATOR IS THE LIMIT: 10 % of the requests were acted on 50.00 ms late"),

@@ -38,8 +38,9 @@ struct View {
 }
 
 impl Watch {
-    /// Prepares to follow a run: with a log where there is a file for it, and live where a person sees it.
-    pub fn new(config: &Config, log: Option<File>, quiet: bool) -> Self {
+    /// Prepares to follow a run: with a log where there is a file for it, and live where a person sees it. `threads` is
+    /// the number of those that hand over each interval.
+    pub fn new(config: &Config, threads: usize, log: Option<File>, quiet: bool) -> Self {
         let error = std::io::stderr();
         // A terminal that cannot move its cursor would show one picture below the other.
         let able = error.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
@@ -55,7 +56,7 @@ impl Watch {
                 drawn: None,
                 newest: (0, 0),
                 complete: 0,
-                threads: config.threads,
+                threads,
             }),
         }
     }

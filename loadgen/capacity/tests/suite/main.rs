@@ -1,0 +1,5 @@
+//! The search against servers on a clock of their own.
+
+mod known_answers;
+mod queue;
+mod search;
