@@ -487,3 +487,7 @@ impl<'a> Run<'a> {
         (counted < COUNTABLE).then_some(counted as u64)
     }
 }
+
+#[cfg(test)]
+#[path = "fleet_tests.rs"]
+mod tests;

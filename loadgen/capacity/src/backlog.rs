@@ -3,7 +3,7 @@
 //! A queue below its capacity wanders about a mean; above it, it grows for as long as one looks. What it gains in each
 //! slice of time tells both apart: its mean is the growth, and its spread says how sure that is.
 
-use model::student;
+use stats::student;
 
 use crate::driver::Slice;
 
@@ -37,7 +37,7 @@ pub fn growth<'a>(trials: impl Iterator<Item = &'a [Slice]>, rate: f64) -> Growt
     let mean = gains.iter().sum::<f64>() / count;
     let variance = gains.iter().map(|gain| (gain - mean).powi(2)).sum::<f64>() / (count - 1.0);
     let error = (variance / count).sqrt();
-    let sure = mean > LEAST * rate && mean > student::quantile(LEVEL, gains.len() as u32 - 1) * error;
+    let sure = mean > LEAST * rate && mean > student::quantile(LEVEL, (gains.len() - 1) as f64) * error;
     Growth { per_second: mean, sure }
 }
 

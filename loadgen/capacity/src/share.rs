@@ -7,7 +7,7 @@
 //! much so shows in all response times, the fast ones too. A share is therefore never surer than its number of requests
 //! divided by their clumping would make it, by the interval of Wilson (1927).
 
-use model::student;
+use stats::student;
 
 use crate::driver::Moments;
 
@@ -70,7 +70,7 @@ pub fn ratio(pairs: &[(f64, f64)], clumping: Option<f64>) -> Option<Ratio> {
         let count = batches.len() as f64;
         let squares: f64 = batches.iter().map(|(above, below)| (above - value * below).powi(2)).sum();
         let error = (squares * count / (count - 1.0)).sqrt() / below;
-        let half = student::quantile(LEVEL, batches.len() as u32 - 1) * error;
+        let half = student::quantile(LEVEL, (batches.len() - 1) as f64) * error;
         (low, high) = (value - half, value + half);
     }
     if let Some(clumping) = clumping {

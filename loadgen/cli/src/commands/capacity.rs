@@ -145,7 +145,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let stop = stop_on_signals().context("the signals that end a search cannot be caught")?;
     let target = config.target.to_string();
-    let mut engine = Engine::new(config, args.from_agents.sender()?, &stop);
+    let mut engine = Engine::new(config, args.from_agents.sender(&stop)?, &stop);
     let quiet = args.quiet || args.json;
     let mut follow = |step: &Step| {
         if !quiet {

@@ -4,7 +4,7 @@
 //! both questions, how much at N and how many for X, are answered between the smallest and the largest measured N only.
 
 use super::{Fit, Point};
-use crate::student;
+use stats::student;
 
 /// A value with its 95 % prediction interval: where the next measurement would lie.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -97,7 +97,7 @@ impl Fit {
         let count = points.len();
         let degrees = count.saturating_sub(self.parameters.len()).max(1);
         let deviation = self.rmse * (count as f64 / degrees as f64).sqrt();
-        student::quantile(0.975, degrees as u32) * deviation
+        student::quantile(0.975, degrees as f64) * deviation
     }
 }
 

@@ -143,7 +143,6 @@ impl Args {
 /// Runs the load and prints what it found.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config().map_err(WrongUsage::new)?;
-    let mut sender = args.from.sender()?;
     let log = match &args.out {
         Some(folder) => {
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
@@ -153,6 +152,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let stop = stop_on_signals().context("the signals that end a run cannot be caught")?;
+    let mut sender = args.from.sender(&stop)?;
     let mut watch = Watch::new(&config, sender.threads(&config), log, args.quiet || args.json);
     let outcome = sender.run(&config, &stop, &mut watch);
     watch.finish()?;
