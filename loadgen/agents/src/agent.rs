@@ -227,7 +227,7 @@ fn finished(report: &Report) -> Finished {
         threads: generator.threads as u32,
         cpu: nanos(generator.cpu),
         busy: generator.busy,
-        times: [generator.backlog, generator.backlog_asleep, generator.paused].map(nanos),
+        times: [generator.backlog, generator.backlog_asleep, generator.paused, generator.starved].map(nanos),
         pauses: generator.pauses,
         longest_pause: generator.longest_pause,
         limits: generator.limits.clone(),

@@ -42,7 +42,7 @@ fn finished(due: u64) -> Finished {
         threads: 1,
         cpu: 1_000_000,
         busy: 0.5,
-        times: [0; 3],
+        times: [0; 4],
         pauses: 0,
         longest_pause: None,
         limits: Vec::new(),

@@ -131,6 +131,7 @@ impl Merge {
                 threads: threads as usize,
                 cpu: sum(|f| f.cpu),
                 busy: busy / threads.max(1) as f64,
+                starved: sum(|f| f.times[3]),
                 backlog: sum(|f| f.times[0]),
                 backlog_asleep: sum(|f| f.times[1]),
                 paused: sum(|f| f.times[2]),

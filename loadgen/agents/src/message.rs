@@ -73,8 +73,8 @@ pub struct Finished {
     pub cpu: u64,
     /// The share of their time that they were not asleep.
     pub busy: f64,
-    /// Times of the generator's own, in nanoseconds: backlog, backlog asleep, paused.
-    pub times: [u64; 3],
+    /// Times of the generator's own, in nanoseconds: backlog, backlog asleep, paused, starved.
+    pub times: [u64; 4],
     /// Number of pauses.
     pub pauses: u64,
     /// The longest pause, in seconds from the begin of the measuring.
