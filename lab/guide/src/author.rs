@@ -15,10 +15,10 @@ use crate::place::Place;
 use crate::reset;
 
 /// How long a check may take to pass after its solution; a node that dies is noticed after some 15 s.
-const PASSES_WITHIN: Duration = Duration::from_secs(90);
+const PASSES_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 90 });
 
 /// How long the sentence to a mistake may take to come: a task that cannot start says so after some seconds.
-const SAID_WITHIN: Duration = Duration::from_secs(60);
+const SAID_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
 
 /// How one lab went.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -179,7 +179,13 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
     for check in quick.into_iter().chain(slow) {
         scene.typed = None;
         if let Some(Answer::Text(source) | Answer::Number(source)) = check.answer() {
-            let value = source.filled(&facts).value(place).await.with_context(|| format!("`{}`", check.line))?;
+            let value = match source.filled(&facts).value(place).await {
+                Ok(value) => value,
+                Err(error) => {
+                    failed.push(format!("`{}`: {error:#}", check.line));
+                    continue;
+                }
+            };
             if let Some(why) = takes_anything(check, &scene, &value).await {
                 failed.push(why);
             }
@@ -296,17 +302,5 @@ pub fn dead_links(folder: &std::path::Path, file: &str, text: &str) -> Vec<Strin
 }
 
 #[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use super::dead_links;
-
-    #[test]
-    fn links_of_the_labs_lead_somewhere() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
-        for (track, file, text) in crate::labs::LABS {
-            assert_eq!(dead_links(&root.join(track), file, text), [""; 0]);
-        }
-        assert_eq!(dead_links(&root, "x.md", "[a](nonsuch.md) [b](https://docker.com) [c](#d)"), ["x.md: nonsuch.md"]);
-    }
-}
+#[path = "author_tests.rs"]
+mod tests;

@@ -39,7 +39,7 @@ impl Facts {
                 facts.set(&format!("here.{port}"), here);
             }
         }
-        if let Place::Machines(_) = place
+        if let Place::Machines { .. } = place
             && let Ok(swarm) = place.swarm().await
         {
             facts.members(&nodes, &swarm.nodes().await.unwrap_or_default());

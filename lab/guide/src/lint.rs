@@ -39,8 +39,7 @@ mod tests {
 
     #[test]
     fn every_lab_proves_what_it_says() {
-        let wrong: Vec<String> =
-            crate::labs::all().unwrap().iter().filter(|lab| lab.track != "coins").flat_map(lab).collect();
+        let wrong: Vec<String> = crate::labs::all().unwrap().iter().flat_map(lab).collect();
         assert_eq!(wrong, [""; 0]);
     }
 

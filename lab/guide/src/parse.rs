@@ -280,8 +280,8 @@ fn mistake(section: &Section, title: &str) -> Result<Mistake, Error> {
     let says = |part: &Part| match part {
         Part::Text(text) => {
             let (_, behind) = text.split_once("```says\n")?;
-            let words: Vec<&str> = behind.split("\n```").next()?.split_whitespace().collect();
-            Some(words.join(" "))
+            let lines = behind.lines().take_while(|line| *line != "```");
+            Some(lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "))
         }
         Part::Commands(_) => None,
     };
@@ -429,8 +429,8 @@ pub fn beginning(text: &str, name: &str) -> Result<Beginning, Error> {
         }
     }
     beginning.commands = crate::lab::commands(&parts(head)?).cloned().collect();
-    if beginning.commands.is_empty() {
-        return wrong(head.line, format!("`{}` has no commands", head.title));
+    if beginning.commands.is_empty() && beginning.images.is_empty() {
+        return wrong(head.line, format!("`{}` has neither commands nor images", head.title));
     }
     Ok(beginning)
 }

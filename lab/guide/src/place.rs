@@ -13,6 +13,9 @@ use crate::machines;
 /// address, this machine first.
 pub const MACHINES_FILE: &str = "/etc/swarmlab/nodes";
 
+/// Where CloudLab puts the repository of a profile, unless LAB_REPO names another folder.
+const REPOSITORY: &str = "/local/repository";
+
 /// The nodes that a lab runs on.
 #[derive(Debug, Clone)]
 pub enum Place {
@@ -24,7 +27,12 @@ pub enum Place {
         name: String,
     },
     /// Machines of their own; this one is the first, and the others are reached by ssh.
-    Machines(Vec<Node>),
+    Machines {
+        /// The machines.
+        nodes: Vec<Node>,
+        /// The folder of the repository on each of them.
+        folder: String,
+    },
 }
 
 /// One node.
@@ -47,7 +55,8 @@ impl Place {
     /// When there is neither.
     pub async fn find(cluster: &str) -> Result<Place> {
         if let Ok(text) = std::fs::read_to_string(MACHINES_FILE) {
-            return Ok(Place::Machines(machines(&text)?));
+            let folder = std::env::var("LAB_REPO").unwrap_or_else(|_| REPOSITORY.to_owned());
+            return Ok(Place::Machines { nodes: machines(&text)?, folder });
         }
         // Set in every node of a cluster: students try `lab check` in the shell that they type docker commands in.
         if std::env::var_os("SWARMLAB_PRIVATE").is_some() {
@@ -72,7 +81,7 @@ impl Place {
     /// When the engine outside does not answer.
     pub async fn nodes(&self) -> Result<Vec<Node>> {
         match self {
-            Place::Machines(nodes) => Ok(nodes.clone()),
+            Place::Machines { nodes, .. } => Ok(nodes.clone()),
             Place::Cluster { outer, name } => {
                 let status = cluster::status::status(outer, name).await?;
                 let node = |node: cluster::status::NodeStatus| Node {
@@ -101,7 +110,7 @@ impl Place {
     pub fn folder(&self) -> String {
         match self {
             Place::Cluster { .. } => "/root/swarmlab".to_owned(),
-            Place::Machines(_) => std::env::var("LAB_REPO").unwrap_or_else(|_| "/local/repository".to_owned()),
+            Place::Machines { folder, .. } => folder.clone(),
         }
     }
 
@@ -109,7 +118,7 @@ impl Place {
     fn prelude(&self) -> String {
         format!(
             "unset DOCKER_HOST DOCKER_CONTEXT; cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml \
-             || export COMPOSE_FILE=compose/compose.yml; export COMPOSE_ANSI=never DOCKER_CLI_HINTS=false;",
+             || export COMPOSE_FILE=compose/compose.yml; export COMPOSE_ANSI=never DOCKER_CLI_HINTS=false; PATH=$PATH:$PWD/target/images;",
             self.folder()
         )
     }
@@ -133,8 +142,10 @@ impl Place {
                 }
                 outer.exec(&found.id, &words.each_ref().map(String::as_str)).await
             }
-            Place::Machines(nodes) if nodes.first().is_some_and(|first| first.name == node) => local(&words).await,
-            Place::Machines(_) => {
+            Place::Machines { nodes, .. } if nodes.first().is_some_and(|first| first.name == node) => {
+                local(&words).await
+            }
+            Place::Machines { .. } => {
                 // One word for the shell at the other end, whatever is in the script.
                 let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
                 local(&[&["ssh"], machines::SSH.as_slice(), &[node, &quoted]].concat()).await
@@ -166,10 +177,10 @@ impl Place {
                 let program = std::env::current_exe().context("this program does not know its own path")?;
                 wait(Command::new(program).args(["cluster", "exec", "--name", name, node, "--"]).args(&words)).await
             }
-            Place::Machines(nodes) if nodes.first().is_some_and(|first| first.name == node) => {
+            Place::Machines { nodes, .. } if nodes.first().is_some_and(|first| first.name == node) => {
                 wait(Command::new(&words[0]).args(&words[1..])).await
             }
-            Place::Machines(_) => {
+            Place::Machines { .. } => {
                 let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
                 wait(Command::new("ssh").args(machines::SSH).args(["-t", node, &quoted])).await
             }
@@ -204,7 +215,7 @@ impl Place {
     pub fn outer(&self) -> Option<&Outer> {
         match self {
             Place::Cluster { outer, .. } => Some(outer),
-            Place::Machines(_) => None,
+            Place::Machines { .. } => None,
         }
     }
 
@@ -215,7 +226,7 @@ impl Place {
     pub async fn engine(&self) -> Result<Engine> {
         Ok(match self {
             Place::Cluster { name, .. } => node_engine(name, "head").await?,
-            Place::Machines(_) => Engine::connect(Some(swarm::DEFAULT_HOST)).await?,
+            Place::Machines { .. } => Engine::connect(Some(swarm::DEFAULT_HOST)).await?,
         })
     }
 
@@ -223,7 +234,7 @@ impl Place {
     pub fn cluster(&self) -> Option<&str> {
         match self {
             Place::Cluster { name, .. } => Some(name),
-            Place::Machines(_) => None,
+            Place::Machines { .. } => None,
         }
     }
 }
@@ -251,7 +262,8 @@ fn with_lab(script: &str) -> Result<String> {
 }
 
 async fn local(words: &[impl AsRef<std::ffi::OsStr>]) -> Result<Output> {
-    let run = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).output().await;
+    // A look that is given up leaves no process behind.
+    let run = Command::new(&words[0]).args(&words[1..]).stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = run.with_context(|| format!("cannot run {}", words[0].as_ref().display()))?;
     Ok(Output {
         code: output.status.code().unwrap_or(-1).into(),

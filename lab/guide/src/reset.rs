@@ -35,7 +35,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
     rm -rf /root/work/jobs; docker context rm -f manager >/dev/null 2>&1; true";
 
 /// The same where others may have containers too.
-const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
+const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
     docker volume rm dockercoins_redis registry >/dev/null 2>&1; true";
 
@@ -49,7 +49,7 @@ pub async fn clean(place: &Place) -> Result<()> {
             mend(outer, name).await?;
             CLEAN_CLUSTER
         }
-        Place::Machines(_) => {
+        Place::Machines { .. } => {
             machines::mend(place).await?;
             CLEAN_MACHINE
         }

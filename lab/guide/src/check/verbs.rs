@@ -73,7 +73,9 @@ pub const VERBS: &[Verb] = &[
 
 /// A question after a word that is nearly a verb's.
 pub fn nearest(word: &str) -> String {
-    let common = |name: &str| name.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    let front = |name: &str| name.chars().zip(word.chars()).take_while(|(a, b)| a == b).count();
+    let back = |name: &str| name.chars().rev().zip(word.chars().rev()).take_while(|(a, b)| a == b).count();
+    let common = |name: &str| front(name) + back(name);
     let best = VERBS.iter().map(Verb::name).max_by_key(|name| common(name)).unwrap_or_default();
-    if common(best) >= 2 { format!("; did you mean `{best}`?") } else { String::new() }
+    if common(best) >= 3 { format!("; did you mean `{best}`?") } else { String::new() }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::guide::check::{Finding, Scene};
+use ::guide::check::{Check, Finding, Scene};
 use ::guide::facts::Facts;
 use ::guide::lab::{Lab, Part, Step};
 use ::guide::need::Need;
@@ -152,6 +152,9 @@ impl Session {
             begun: &seen.begun_with,
             glance: false,
         };
+        if step.checks.iter().any(Check::measures) {
+            anstream::eprintln!("  (what is measured takes 10 s or more, once all else holds)");
+        }
         let findings = author::check(&step, &scene, within.unwrap_or(SETTLES_WITHIN), within.is_some()).await;
         for (check, finding) in &findings {
             let what = facts.fill(&check.what()).unwrap_or_else(|_| check.what());

@@ -25,6 +25,11 @@ pub const TASKS_TABLE: Verb = Verb {
 #[derive(Debug)]
 struct Table(Vec<String>);
 
+/// A row as `docker service ps` has it: our column of the node has its address too.
+fn line(row: &swarm::table::Row) -> String {
+    format!("{} {}", row.task_id, row.node.split(' ').next().unwrap_or_default())
+}
+
 #[async_trait]
 impl Look for Table {
     fn what(&self) -> String {
@@ -36,7 +41,7 @@ impl Look for Table {
         let mut slots = 0;
         for name in &self.0 {
             let rows = swarm::table::rows(&swarm, Some(name)).await?;
-            let mut ours: Vec<String> = rows.iter().map(|row| format!("{} {}", row.task_id, row.node)).collect();
+            let mut ours: Vec<String> = rows.iter().map(line).collect();
             let list = format!(
                 "docker service ps --no-trunc -f desired-state=running --format '{{{{.ID}}}} {{{{.Node}}}}' {}",
                 quoted(name)

@@ -1,0 +1,162 @@
+//! Broken labs are refused, each for its own fault. Their commands make files in a folder of this machine: no Swarm is needed.
+
+use std::path::Path;
+
+use super::*;
+use crate::place::Node;
+
+/// A step that works.
+const GOOD: &str = r#"# Lab 1: Files
+
+- Time: 1 minutes
+- Starts from: nodes
+
+## Step 1: Make one
+
+### Predict
+
+Is it there?
+
+- a) no
+- b) yes
+
+### Do
+
+```sh
+echo 42 > made
+```
+
+### Observe
+
+It.
+
+### Ask
+
+What is in it?
+
+### Hint
+
+Make it.
+
+### Solution
+
+Answer: **b**.
+
+- a) It was not there before.
+
+### Check
+
+```check
+answer b
+answer number output head "cat made" within 0.5
+run head "cat made" is 42 else "Make it: `echo 42 > made`."
+changed output head "ls" else "Nothing was made."
+keep unchanged output head "ls .. | wc -l" else "Something was made beside the folder."
+```
+
+### Mistake: another name
+
+```sh
+echo 42 > maid
+```
+
+```says
+Make it: `echo 42 > made`
+```
+
+```sh
+rm maid
+```
+"#;
+
+/// Walks the first step of a lab in a folder of its own; what went wrong.
+async fn walk_text(text: &str) -> Result<Walked, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    std::fs::create_dir(&inner).unwrap();
+    let head = Node { name: "head".into(), private: "127.0.0.1".into(), public: "127.0.0.1".into(), running: true };
+    let place = Place::Machines { nodes: vec![head], folder: inner.display().to_string() };
+    let lab = crate::parse::lab(text, "coins", "files").map_err(|error| error.to_string())?;
+    let mut walked = Walked::default();
+    match walk_step(&place, &lab.steps[0], &mut walked).await {
+        Ok(_) => Ok(walked),
+        Err(error) => Err(format!("{error:#}")),
+    }
+}
+
+#[tokio::test]
+async fn a_good_step_is_walked_and_counted() {
+    let walked = walk_text(GOOD).await.unwrap();
+    assert_eq!((walked.held, walked.mistakes, walked.skipped.len()), (5, 1, 0));
+}
+
+#[tokio::test]
+async fn each_fault_of_a_lab_is_found() {
+    let cases = [
+        (
+            "run head \"cat made\" is 42",
+            "run head true",
+            "`run head true else \"Make it: `echo 42 > made`.\"` holds before the step",
+        ),
+        ("keep unchanged", "keep changed", "does not hold before the step"),
+        ("keep unchanged output head \"ls .. | wc -l\"", "keep unchanged output head ls", "it has changed"),
+        ("echo 42 > made\n```\n\n### Observe", "true\n```\n\n### Observe", "after the solution"),
+        ("echo 42 > made\n```\n\n### Observe", "exit 7\n```\n\n### Observe", "this ended with 7"),
+        ("echo 42 > maid", "true", ""),
+        (
+            "Make it: `echo 42 > made`\n```",
+            "You forgot it\n```",
+            "another name: no line of the check says `You forgot it`; they say",
+        ),
+        ("echo 42 > maid", "echo 42 > made", "no line of the check says"),
+        ("rm maid", "rm nonsuch", "the way back from a mistake"),
+        ("within 0.5", "within 1000000", "takes 133 for an answer, where 42 is right"),
+        ("answer number output head \"cat made\"", "answer number output head \"cat nonsuch\"", "ended with 1"),
+    ];
+    for (from, to, said) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let walked = walk_text(&GOOD.replacen(from, to, 1)).await;
+        if said.is_empty() {
+            // The check says the same where nothing was typed at all: the mistake is answered, if for another reason.
+            assert!(walked.is_ok(), "{walked:?}");
+            continue;
+        }
+        let error = walked.expect_err(&format!("{from} -> {to} was taken"));
+        assert!(error.contains(said), "{from} -> {to}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_this_place_lacks_is_skipped_with_its_reason() {
+    let head = Node { name: "head".into(), private: "127.0.0.1".into(), public: "127.0.0.1".into(), running: true };
+    let place = Place::Machines { nodes: vec![head], folder: ".".to_owned() };
+    let facts = Facts::gather(&place).await.unwrap();
+    let needs = Need::list("machines, nodes 1, program sh, nodes 2").unwrap();
+    assert_eq!(
+        Need::first_lacking(&needs, &place, &facts).await.unwrap().as_deref(),
+        Some("there are 1 nodes, and it needs 2")
+    );
+    assert_eq!(Need::first_lacking(&needs[..3], &place, &facts).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_look_that_never_ends_is_a_finding() {
+    let head = Node { name: "head".into(), private: "127.0.0.1".into(), public: "127.0.0.1".into(), running: true };
+    let place = Place::Machines { nodes: vec![head], folder: ".".to_owned() };
+    let (facts, begun) = (Facts::gather(&place).await.unwrap(), BTreeMap::new());
+    let scene =
+        Scene { place: &place, facts: &facts, question: None, choice: None, typed: None, begun: &begun, glance: false };
+    let check = Check::read("run head \"sleep 600\" else \"x\"", &[]).unwrap();
+    tokio::time::pause();
+    let found = check.once(&scene).await;
+    assert!(found.fails() && found.said.contains("no answer within"), "{found:?}");
+}
+
+#[test]
+fn links_of_the_labs_lead_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
+    for (track, file, text) in crate::labs::LABS {
+        assert_eq!(dead_links(&root.join(track), file, text), [""; 0]);
+    }
+    assert_eq!(dead_links(&root, "x.md", "[a](nonsuch.md) [b](https://docker.com) [c](#d)"), ["x.md: nonsuch.md"]);
+}
