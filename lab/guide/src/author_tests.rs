@@ -102,7 +102,6 @@ async fn each_fault_of_a_lab_is_found() {
         ("keep unchanged output head \"ls .. | wc -l\"", "keep unchanged output head ls", "it has changed"),
         ("echo 42 > made\n```\n\n### Observe", "true\n```\n\n### Observe", "after the solution"),
         ("echo 42 > made\n```\n\n### Observe", "exit 7\n```\n\n### Observe", "this ended with 7"),
-        ("echo 42 > maid", "true", ""),
         (
             "Make it: `echo 42 > made`\n```",
             "You forgot it\n```",
@@ -116,11 +115,6 @@ async fn each_fault_of_a_lab_is_found() {
     for (from, to, said) in cases {
         assert!(GOOD.contains(from), "{from}");
         let walked = walk_text(&GOOD.replacen(from, to, 1)).await;
-        if said.is_empty() {
-            // The check says the same where nothing was typed at all: the mistake is answered, if for another reason.
-            assert!(walked.is_ok(), "{walked:?}");
-            continue;
-        }
         let error = walked.expect_err(&format!("{from} -> {to} was taken"));
         assert!(error.contains(said), "{from} -> {to}: {error}");
     }
