@@ -116,9 +116,11 @@ mod tests {
 
     #[test]
     fn a_tally_comes_out_as_it_went_in() {
-        let mut tally = Tally::default();
-        tally.counts = Counts { due: 9, done: 5, ok: 4, failed: [1; Failure::COUNT], unfinished: 1 };
-        tally.warm_up = Counts { due: 1, done: 1, ok: 1, ..Counts::default() };
+        let mut tally = Tally {
+            counts: Counts { due: 9, done: 5, ok: 4, failed: [1; Failure::COUNT], unfinished: 1 },
+            warm_up: Counts { due: 1, done: 1, ok: 1, ..Counts::default() },
+            ..Tally::default()
+        };
         (tally.completions, tally.waited, tally.unsent, tally.body_bytes) = (4, 3, 2, 1);
         (tally.connections, tally.unopened, tally.watched, tally.asleep) = (5, 6, 7, 8);
         (tally.statuses[200], tally.statuses[503], tally.statuses[999]) = (4, 1, 2);

@@ -134,7 +134,9 @@ impl Fleet {
                     stream.set_nonblocking(false)?;
                     let (token, greeted) = (token.clone(), greeted.clone());
                     // A stranger that says nothing holds up nobody but its own thread.
-                    thread::spawn(move || Link::of_coordinator(stream, &token).map(|link| greeted.send(link)));
+                    thread::spawn(move || {
+                        Link::of_coordinator(stream, &token).is_ok_and(|link| greeted.send(link).is_ok())
+                    });
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
                     if let Ok(link) = links.recv_timeout(Duration::from_millis(50))
