@@ -29,10 +29,10 @@ const LONGEST: usize = 56;
 const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network prune -f >/dev/null; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
 
-/// Engines that a lab of the track `jobs` gave settings of its own are as they were again, and its files are gone.
+/// Engines that a lab of the track `jobs` gave settings of its own are as they were again, and the files of labs are gone.
 const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then \
     rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
-    rm -rf /root/work/jobs; docker context rm -f manager >/dev/null 2>&1; true";
+    rm -rf /root/work/jobs /root/work/coins; docker context rm -f manager >/dev/null 2>&1; true";
 
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
