@@ -11,7 +11,7 @@ const GROUPS: [(&str, &[&str]); 4] = [
         "Walk a lab",
         &["list", "start", "run", "next", "answer", "check", "hint", "solution", "reset", "status", "report"],
     ),
-    ("Look at the swarm", &["tasks", "map", "doctor"]),
+    ("Look at the swarm", &["tasks", "wait", "map", "doctor"]),
     ("Make the swarm, and prepare this machine", &["cluster", "images", "registry", "completions"]),
     ("Teach", &["collect", "report-key", "coverage", "author"]),
 ];

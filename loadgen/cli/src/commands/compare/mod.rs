@@ -19,8 +19,8 @@ use crate::commands::percent::percent;
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
-    /// The results to compare with: bench.json or sweep.json, or a folder that holds one, or several as bench --repeat
-    /// writes them; several are put together by commas
+    /// The results to compare with: bench.json or sweep.json, or a folder that holds one, or several folders of such
+    /// results; several are put together by commas
     #[arg(value_delimiter = ',', num_args = 1, required = true)]
     before: Vec<PathBuf>,
 
@@ -45,7 +45,7 @@ const HELP: &str = "\
 Examples:
   loadgen compare before/bench.json after/bench.json
   loadgen compare monday.json,tuesday.json wednesday.json,thursday.json
-  loadgen compare --tolerance 10% before after          folders that bench --repeat 5 --out wrote
+  loadgen compare --tolerance 10% before after          folders of several results each
 
 A figure is worse (or better) where it changed by more than the tolerance and by more than chance explains. With two
 runs or more on each side, chance is how runs of the same side differ (Welch's test); with one, it is how the pieces
