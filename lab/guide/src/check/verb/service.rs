@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use swarm::{Mode, Node, Phase, State, Swarm, Task};
 
 use super::nodes::find;
+use crate::check::docker::quoted;
 use crate::check::{Finding, Look, Scene, Verb};
 
 /// A service's tasks that run on nodes that answer.
@@ -188,7 +189,13 @@ pub const REPLACED: Verb = Verb {
     read: |args| {
         let name = args.text("SERVICE")?;
         let exit = if args.takes("exit") { Some(i64::try_from(args.whole("N")?).unwrap_or(-1)) } else { None };
-        let source = crate::check::Source::Tasks(name.clone());
+        // What had failed before is not this step's. A student may stop and start the service before the kill, so it is
+        // not asked which tasks ran then.
+        let command = format!(
+            "docker service ps --no-trunc --format '{{{{.ID}}}} {{{{.CurrentState}}}}' {} | awk '/ (Failed|Rejected|Orphaned)/ {{print $1}}'",
+            quoted(&name)
+        );
+        let source = crate::check::Source::Output { node: "head".to_owned(), command };
         Ok(Box::new(Replaced { name, exit, source }))
     },
 };
@@ -213,15 +220,13 @@ impl Look for Replaced {
             return Ok(Finding::no(format!("{name} is not a replicated service")));
         };
         let all = swarm.tasks(Some(name)).await?;
-        // The tasks that ran when the step began are the ones that this step is about.
         let then = scene.begun.get(&self.source.to_string()).map(String::as_str).unwrap_or_default();
-        let ran = |task: &&Task| then.split(' ').any(|id| id == task.id);
-        let failed: Vec<&Task> = all.iter().filter(ran).filter(|task| task.state.phase() == Phase::Failed).collect();
+        let new = |task: &&Task| !then.split_whitespace().any(|id| id == task.id);
+        let failed: Vec<&Task> = all.iter().filter(new).filter(|task| task.state.phase() == Phase::Failed).collect();
         if failed.is_empty() {
-            let stopped = all.iter().filter(ran).any(|task| !task.wanted());
-            return Ok(Finding::no(if stopped {
+            return Ok(Finding::no(if wanted == 0 {
                 format!(
-                    "a task of {name} was stopped by the swarm, and none has failed: kill a container with `docker kill`"
+                    "{name} is scaled to 0: the swarm stopped its tasks, none has failed. `docker service scale {name}=1`, then `docker kill` its container"
                 )
             } else {
                 format!(
