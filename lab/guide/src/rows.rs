@@ -1,7 +1,7 @@
 //! The checklist: what a course on Swarm has to cover, by the ids that steps name.
 
-/// The rows of the core lesson, and those of other lessons that its labs cover too.
-const TITLES: [(&str, &str); 19] = [
+/// The rows that labs here cover, with what each is about.
+const TITLES: [(&str, &str); 34] = [
     ("S1", "get the application and `docker compose up`"),
     ("S2", "what the application does; micro-services; sections of a compose file"),
     ("S3", "services find one another by name"),
@@ -19,8 +19,23 @@ const TITLES: [(&str, &str); 19] = [
     ("S15", "an overlay network, Redis and four services"),
     ("S16", "publish webui"),
     ("S17", "scale the workers, watch the speed; scale rng; tear down"),
+    ("E1", "leave an old swarm"),
+    ("E2", "the engine's port: TLS on 2376 or a context, never 2375"),
+    ("E3", "join tokens, and new ones"),
+    ("E4", "reach the manager's API from elsewhere"),
+    ("E6", "services are created on a manager only"),
+    ("E7", "a database that every node reaches by its name"),
+    ("E8", "the database as a service: published, reserved CPU, secrets"),
+    ("E9", "data that outlive their container"),
+    ("E10", "work that ends: a task that is not started again"),
+    ("E11", "run a job again"),
+    ("E12", "names of services are unique"),
+    ("E14", "work that runs once on each node"),
     ("E17", "what runs where: all task slots by the API"),
     ("E18", "states of a task folded into pending, running, done, failed"),
+    ("E19", "more workers by one more service of the same image"),
+    ("M1", "versions of the client and of the server's API"),
+    ("D2", "secrets instead of passwords in scripts"),
 ];
 
 /// The letters of the checklist's parts, and how many rows each has.
