@@ -210,7 +210,8 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
 /// A typed answer that is wrong must be refused.
 async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option<String> {
     let wrong = match crate::check::number_in(right) {
-        Some(number) if matches!(check.answer(), Some(Answer::Number(_))) => (number * 3.0 + 7.0).to_string(),
+        // So far away that it stays wrong where the truth moves by itself, as a share of a processor does.
+        Some(number) if matches!(check.answer(), Some(Answer::Number(_))) => (number * 10.0 + 100.0).to_string(),
         _ => "nonsuch".to_owned(),
     };
     let tried = Scene { typed: Some(wrong.clone()), ..*scene };

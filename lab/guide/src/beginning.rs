@@ -2,8 +2,8 @@
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::files::{Text, files};
 use crate::lab::Commands;
-use crate::labs::BEGINNINGS;
 use crate::need::Need;
 use crate::parse;
 
@@ -29,11 +29,11 @@ pub struct Beginning {
 /// # Errors
 /// When one cannot be read, with its file and line.
 pub fn all() -> Result<Vec<Beginning>> {
-    let read = |(_, file, text): &(&str, &str, &str)| {
+    let read = |Text { file, text, .. }: &Text| {
         let name = file.trim_end_matches(".md");
         parse::beginning(text, name).with_context(|| format!("beginnings/{file}"))
     };
-    BEGINNINGS.iter().map(read).collect()
+    files()?.beginnings.iter().map(read).collect()
 }
 
 /// Those that lead to these, each behind all that it builds on, none twice.

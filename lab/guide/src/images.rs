@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use swarm::bollard::Docker;
 use swarm::bollard::query_parameters::TagImageOptionsBuilder;
 
-use crate::labs::IMAGES;
+use crate::files::{self, Image};
 use crate::place::Place;
 
 /// The name under which commands find an image that the labs bring along.
@@ -17,7 +17,11 @@ pub fn tag(name: &str) -> String {
 
 /// Whether an image of that name is public, or comes with the labs.
 pub fn known(name: &str) -> bool {
-    IMAGES.iter().any(|(known, _)| *known == name) || standin::IMAGES.iter().any(|(known, _)| *known == name)
+    find(name).is_ok_and(|found| found.is_some()) || standin::IMAGES.iter().any(|(known, _)| *known == name)
+}
+
+fn find(name: &str) -> Result<Option<&'static Image>> {
+    Ok(files::files()?.images.iter().find(|image| image.name == name))
 }
 
 /// Makes sure that head has these images; `say` gets a line for each that is made or carried.
@@ -31,8 +35,8 @@ pub async fn ensure(place: &Place, names: &[String], say: &(dyn Fn(&str) + Sync)
     // outlives them.
     let docker = outer.as_ref().unwrap_or(head.docker());
     for name in names {
-        let wanted = match IMAGES.iter().find(|(known, _)| known == name) {
-            Some((_, files)) => built(docker, name, files, say).await?,
+        let wanted = match find(name)? {
+            Some(image) => built(docker, image, say).await?,
             None => {
                 public(docker, name, say).await?;
                 name.clone()
@@ -53,7 +57,7 @@ pub async fn ensure(place: &Place, names: &[String], say: &(dyn Fn(&str) + Sync)
 }
 
 /// Builds an image from its folder, under a tag that says what it was made of.
-async fn built(docker: &Docker, name: &str, files: &[(&str, &[u8])], say: &(dyn Fn(&str) + Sync)) -> Result<String> {
+async fn built(docker: &Docker, Image { name, files }: &Image, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
     let mut sum = Sha256::new();
     for (file, bytes) in files {
         sum.update(file.as_bytes());
@@ -66,7 +70,8 @@ async fn built(docker: &Docker, name: &str, files: &[(&str, &[u8])], say: &(dyn 
     let mut line = |text: &str| say(text);
     let base = image::ensure_base(docker, image::DEFAULT_SUITE, image::MIRROR, &mut line).await?;
     say(&format!("building lab/{name} (once)"));
-    let files: Vec<(&str, u32, &[u8])> = files.iter().map(|(file, bytes)| (*file, 0o755, *bytes)).collect();
+    let files: Vec<(&str, u32, &[u8])> =
+        files.iter().map(|(file, bytes)| (file.as_str(), 0o755, bytes.as_slice())).collect();
     let made = build::build(docker, &wanted, "", &[("BASE", &base)], &files, &mut |_| {}).await;
     made.with_context(|| format!("lab/labs/images/{name} cannot be built"))?;
     Ok(wanted)

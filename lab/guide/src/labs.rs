@@ -1,22 +1,11 @@
-//! The labs that this program has inside, found by its build.
+//! The labs and their tracks.
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
 
+use crate::files::{Text, files};
 use crate::lab::Lab;
 use crate::parse;
-
-/// The files of a folder, by name.
-type Files = &'static [(&'static str, &'static [u8])];
-/// An image's name and files.
-pub type Image = (&'static str, Files);
-
-mod files {
-    use super::Image;
-    include!(concat!(env!("OUT_DIR"), "/files.rs"));
-}
-
-pub use files::{BEGINNINGS, IMAGES, LABS};
 
 /// A track: labs that belong together.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -43,7 +32,7 @@ pub const FIRST_TRACK: &str = "coins";
 /// # Errors
 /// When their file cannot be read.
 pub fn tracks() -> Result<Vec<Track>> {
-    let read: Tracks = toml::from_str(include_str!("../../labs/tracks.toml")).context("lab/labs/tracks.toml")?;
+    let read: Tracks = toml::from_str(&files()?.tracks).context("tracks.toml")?;
     Ok(read.track)
 }
 
@@ -53,13 +42,16 @@ pub fn tracks() -> Result<Vec<Track>> {
 /// When one of them cannot be read, with its file and line.
 pub fn all() -> Result<Vec<Lab>> {
     let tracks = tracks()?;
-    if let Some((track, file, _)) = LABS.iter().find(|(track, ..)| tracks.iter().all(|known| known.name != *track)) {
-        bail!("{track}/{file}: tracks.toml has no track {track}");
+    let texts = &files()?.labs;
+    if let Some(Text { folder, file, .. }) =
+        texts.iter().find(|text| tracks.iter().all(|known| known.name != text.folder))
+    {
+        bail!("{folder}/{file}: tracks.toml has no track {folder}");
     }
     let mut labs = Vec::new();
     for track in &tracks {
-        let ours = LABS.iter().filter(|(folder, ..)| *folder == track.name);
-        for (number, (_, file, text)) in (1..).zip(ours) {
+        let ours = texts.iter().filter(|text| text.folder == track.name);
+        for (number, Text { file, text, .. }) in (1..).zip(ours) {
             let at = || format!("{}/{file}", track.name);
             let slug = slug(file, number).with_context(at)?;
             let lab = parse::lab(text, &track.name, slug).with_context(at)?;

@@ -9,6 +9,8 @@ pub mod check;
 pub mod collect;
 pub mod coverage;
 pub mod facts;
+pub mod files;
+mod find;
 pub mod html;
 pub mod images;
 pub mod key;

@@ -45,7 +45,7 @@ mod tests {
 
     #[test]
     fn a_step_that_proves_nothing_is_named() {
-        let text = crate::labs::LABS.iter().find(|(_, file, _)| *file == "01-compose.md").unwrap().2;
+        let text = &crate::files::files().unwrap().labs.iter().find(|lab| lab.file == "01-compose.md").unwrap().text;
         let mut good = crate::parse::lab(text, "coins", "compose").unwrap();
         let step = &mut good.steps[0];
         step.checks.retain(|check| check.answer().is_some());

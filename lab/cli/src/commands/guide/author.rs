@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use ::guide::author::{self, Walked};
 use ::guide::lab::Lab;
 use ::guide::place::Place;
-use ::guide::{coverage, labs, lint};
+use ::guide::{coverage, files, labs, lint};
 use anyhow::bail;
 use clap::Subcommand;
 
@@ -34,7 +34,7 @@ struct Check {
     #[arg(long, value_name = "N")]
     step: Option<usize>,
     /// Where the labs' files are, to see that links in them lead somewhere
-    #[arg(long, value_name = "DIR", default_value = "lab/labs")]
+    #[arg(long, value_name = "DIR", env = "LAB_FOLDER", default_value = "lab/labs")]
     folder: std::path::PathBuf,
     /// One more cluster to walk on: the labs are shared out among all of them, side by side
     #[arg(long, value_name = "NAME")]
@@ -68,9 +68,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.step.is_some() && chosen.len() != 1 {
         bail!("--step is for one lab; give it as `web/2`");
     }
-    let dead: Vec<String> = labs::LABS
+    let dead: Vec<String> = files::files()?
+        .labs
         .iter()
-        .flat_map(|(track, file, text)| author::dead_links(&args.folder.join(track), file, text))
+        .flat_map(|lab| author::dead_links(&args.folder.join(&lab.folder), &lab.file, &lab.text))
         .collect();
     if !dead.is_empty() {
         bail!("links that lead nowhere: {}", dead.join(", "));
