@@ -38,7 +38,7 @@ pub fn bottleneck(world: &mut World) -> BoxFuture<'_, Result<String>> {
             seen.push(format!(
                 "{all}/{}: {:.2}",
                 step["replicas"]["rng"],
-                step["hashes_per_second"]["value"].as_f64().unwrap_or_default()
+                step["throughput"]["value"].as_f64().unwrap_or_default()
             ));
         }
         let after = world.converge("worker").await?.running.len();
@@ -68,8 +68,8 @@ pub fn steps(sweep: &Value) -> Result<&Vec<Value>> {
 
 /// A step's rate is that of theory: within a tenth, as tests share the machine.
 pub fn near_theory(step: &Value) -> Result<()> {
-    let rate = step["hashes_per_second"]["value"].as_f64().context("a step has a rate")?;
-    let theory = step["theory_hashes_per_second"].as_f64().context("the delays are known")?;
+    let rate = step["throughput"]["value"].as_f64().context("a step has a rate")?;
+    let theory = step["theory"].as_f64().context("the delays are known")?;
     let off = 100.0 * (rate / theory - 1.0);
     ensure!(off < 10.0 && -off < shortfall(10.0), "{}: {rate:.2} hashes/s, theory {theory:.2}", step["replicas"]);
     Ok(())

@@ -105,3 +105,19 @@ fn report_says_what_is_wrong_with_a_file() {
         assert!(!folder.join("report.html").exists(), "nothing is written");
     }
 }
+
+/// What the first version of `sweep.json` holds is read by all commands that read sweeps.
+#[test]
+fn a_sweep_of_schema_1_is_predicted_reported_and_compared() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sweep/tests/stored/sweep-1.json");
+    let old = old.to_str().expect("UTF-8");
+    let text = stdout(&loadgen(&["predict", old, "--set", "rng=3", "--workers", "10"]));
+    assert!(text.starts_with("From the demands that the sweep has measured"), "{text}");
+    let out = folder("schema-1").join("report.html");
+    let report = loadgen(&["report", old, "--out", out.to_str().expect("UTF-8")]);
+    assert!(stdout(&report).contains("rng is the bottleneck"), "{}", stderr(&report));
+    let new = example();
+    let compared = loadgen(&["compare", old, new.to_str().expect("UTF-8")]);
+    let text = String::from_utf8_lossy(&compared.stdout).into_owned();
+    assert!(text.contains("10 workers: hashes"), "{text} {}", stderr(&compared));
+}

@@ -43,7 +43,7 @@ fn three_steps_name_the_bottleneck_and_write_all_files() {
     assert!(table.lines().all(|line| line.chars().count() <= 80), "{table}");
     let sweep = json(&out);
     for (step, theory) in [10.0 / 3.0, 10.0, 10.0].into_iter().enumerate() {
-        about(&sweep["steps"][step]["hashes_per_second"]["value"], theory);
+        about(&sweep["steps"][step]["throughput"]["value"], theory);
     }
     assert_eq!(sweep["verdict"]["bottleneck"], "rng");
     let sentence = sweep["verdict"]["sentence"].as_str().expect("a sentence");
@@ -72,7 +72,7 @@ fn more_replicas_of_rng_raise_the_cap() {
     assert!(output.status.success(), "{}", stderr(&output));
     let printed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON alone on standard output");
     assert_eq!(printed, json(folder.path()));
-    about(&printed["steps"][0]["hashes_per_second"]["value"], 30.0);
+    about(&printed["steps"][0]["throughput"]["value"], 30.0);
     assert_eq!(printed["steps"][0]["replicas"]["rng"], 3);
 }
 
@@ -87,7 +87,7 @@ fn a_grid_scales_two_services() {
     for (row, theory) in [(0, [10.0 / 3.0, 10.0]), (1, [10.0 / 3.0, 20.0])] {
         for (step, theory) in theory.into_iter().enumerate() {
             // Steps are short here, so that four of them are done in time; where rates differ, it is by a factor of two or more.
-            near(&grid["rows"][row]["steps"][step]["hashes_per_second"]["value"], theory, 0.2);
+            near(&grid["rows"][row]["steps"][step]["throughput"]["value"], theory, 0.2);
         }
     }
     let printed = String::from_utf8(output.stdout).expect("UTF-8");

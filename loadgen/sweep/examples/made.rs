@@ -29,7 +29,7 @@ fn sweeps() -> Vec<(&'static str, Sweep)> {
     let settings = made::settings;
     let placed: BTreeMap<String, u32> = [("placed".to_owned(), 1)].into();
     let five: BTreeMap<String, u32> = [("rng".to_owned(), 5)].into();
-    let without = Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() };
+    let without = made::without_delays();
     let rng = Settings { scaled: "rng".to_owned(), replicas: (1..=6).collect(), repeats: 2, ..settings() };
     vec![
         ("example", example()),

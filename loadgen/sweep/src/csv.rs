@@ -8,7 +8,9 @@ use crate::result::{Latency, Step, Sweep};
 /// Sweeps as comma-separated values (RFC 4180), one after the other under one header. Services make columns of their own; a
 /// field is empty where a step has no such value.
 pub fn csv(sweeps: &[&Sweep]) -> String {
-    let steps: Vec<&Step> = sweeps.iter().flat_map(|sweep| &sweep.steps).collect();
+    let swept: Vec<(u32, &Step)> =
+        sweeps.iter().flat_map(|sweep| sweep.steps.iter().map(|step| (step.swept(&sweep.settings), step))).collect();
+    let steps: Vec<&Step> = swept.iter().map(|(_, step)| *step).collect();
     let services = |of: fn(&Step) -> Vec<&String>| -> Vec<String> {
         steps.iter().flat_map(|step| of(step)).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     };
@@ -19,9 +21,9 @@ pub fn csv(sweeps: &[&Sweep]) -> String {
     let cpu = services(|step| step.cpu_cores.keys().collect());
 
     let mut header: Vec<String> =
-        ["workers", "repeat", "from_s", "to_s", "converged_s", "steady"].map(str::to_owned).into();
+        ["replicas", "repeat", "from_s", "to_s", "converged_s", "steady"].map(str::to_owned).into();
     header.extend(replicas.iter().map(|service| format!("replicas_{service}")));
-    header.extend(["hashes_per_second", "low", "high", "theory", "mva"].map(str::to_owned));
+    header.extend(["throughput", "low", "high", "theory", "mva"].map(str::to_owned));
     let spread = ["count", "failed", "mean_ms", "p50_ms", "p90_ms", "p99_ms", "max_ms"];
     header.extend(spread.iter().map(|column| format!("loop_{column}")));
     for service in &probes {
@@ -33,9 +35,9 @@ pub fn csv(sweeps: &[&Sweep]) -> String {
 
     let mut text = String::new();
     row(&mut text, header);
-    for step in steps {
+    for (count, step) in swept {
         let mut fields = vec![
-            step.workers.to_string(),
+            count.to_string(),
             step.repeat.to_string(),
             number(step.from_s),
             number(step.to_s),
@@ -44,9 +46,9 @@ pub fn csv(sweeps: &[&Sweep]) -> String {
         ];
         fields
             .extend(replicas.iter().map(|service| step.replicas.get(service).map_or_else(String::new, u32::to_string)));
-        let rate = step.hashes_per_second;
+        let rate = step.throughput;
         fields.extend([rate.value, rate.low, rate.high].map(number));
-        fields.extend([step.theory_hashes_per_second, step.mva_hashes_per_second].map(optional));
+        fields.extend([step.theory, step.mva].map(optional));
         fields.extend(latency(Some(&step.loop_time)));
         for service in &probes {
             fields.extend(latency(step.probes.get(service)));

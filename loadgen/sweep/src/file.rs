@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::grid::{self, Grid};
-use crate::result::{SCHEMA, Sweep};
+use crate::result::{OLDEST, SCHEMA, Sweep};
 
 /// The name of the file in the folder of a sweep.
 pub const NAME: &str = "sweep.json";
@@ -47,9 +47,9 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
     },
-    /// It was written by another version of the program.
+    /// It was written by a later version of the program.
     #[error(
-        "{path} has schema {found}, and this program reads schema {reads}; use the version of loadgen that wrote it",
+        "{path} has schema {found}, and this program reads up to {reads}; use the version of loadgen that wrote it",
         path = .path.display()
     )]
     Version {
@@ -57,7 +57,7 @@ pub enum ReadError {
         path: PathBuf,
         /// Its version.
         found: u64,
-        /// The version that this program reads.
+        /// The latest version that this program reads.
         reads: u32,
     },
     /// It is a grid where one sweep is wanted.
@@ -100,10 +100,12 @@ pub fn read_either(path: &Path) -> Result<Found, ReadError> {
     let value: serde_json::Value =
         serde_json::from_str(&text).map_err(|cause| ReadError::Broken { path: path.clone(), cause })?;
     let is_grid = value.get("rows").is_some();
-    let reads = if is_grid { grid::SCHEMA } else { SCHEMA };
+    let (oldest, reads) = if is_grid { (grid::OLDEST, grid::SCHEMA) } else { (OLDEST, SCHEMA) };
     match value.get("schema").and_then(serde_json::Value::as_u64) {
         None => Err(ReadError::Foreign { path }),
-        Some(found) if found != u64::from(reads) => Err(ReadError::Version { path, found, reads }),
+        Some(found) if !(u64::from(oldest)..=u64::from(reads)).contains(&found) => {
+            Err(ReadError::Version { path, found, reads })
+        }
         Some(_) if is_grid => Ok(Found::Grid(parse(&path, &text)?)),
         Some(_) => Ok(Found::Sweep(Box::new(parse(&path, &text)?))),
     }

@@ -1,5 +1,5 @@
 //! Two services swept together: a whole sweep for each number of replicas of a second service. The shape of `grid.json`,
-//! version 1.
+//! version 2: its rows are sweeps of version 2.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,10 @@ use crate::theory;
 use crate::verdict::SATURATED;
 
 /// The version of this shape, written as `schema`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The oldest version that can be read.
+pub const OLDEST: u32 = 1;
 
 /// A cell with this share of the highest throughput has it for all practical purposes.
 const AS_GOOD: f64 = 0.98;
@@ -20,7 +23,7 @@ const AS_GOOD: f64 = 0.98;
 /// A sweep for each number of replicas of a second service.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Grid {
-    /// Version of this shape: 1.
+    /// Version of this shape: 2.
     pub schema: u32,
     /// The second service.
     pub service: String,
@@ -41,9 +44,9 @@ pub struct Cell {
     pub column: u32,
     /// Replicas of the second service, which makes the rows.
     pub row: u32,
-    /// Mean throughput, in hashes/s.
+    /// Mean throughput, in the unit of its sweep.
     pub rate: f64,
-    /// What the settings give by theory, in hashes/s, where they say.
+    /// What the settings give by theory, in the same unit, where they say.
     pub theory: Option<f64>,
     /// The service that was busiest, and its share of the time.
     pub busiest: Option<(String, f64)>,
@@ -99,11 +102,11 @@ impl Grid {
         Some(Cell {
             column,
             row,
-            rate: mean(steps.iter().map(|step| step.hashes_per_second.value).collect()),
-            theory: first.theory_hashes_per_second,
+            rate: mean(steps.iter().map(|step| step.throughput.value).collect()),
+            theory: first.theory,
             busiest: busy.max_by(|a, b| a.1.total_cmp(&b.1)),
             limit: expected.and_then(|_| {
-                let network = theory::network(&of.settings, &first.replicas).ok()?;
+                let network = theory::network(&of.settings, &first.replicas)?;
                 Some(match network.limit(theory::jobs(&of.settings, &first.replicas)) {
                     model::Limit::Population => "worker".to_owned(),
                     model::Limit::Station(station) => station.name.clone(),

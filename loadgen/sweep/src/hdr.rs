@@ -9,6 +9,7 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, IntervalLogWriterError, Tag};
 use hdrhistogram::serialization::{Deserializer, V2DeflateSerializer};
 
+use crate::format::replicas;
 use crate::result::Sweep;
 
 /// Values are recorded in microseconds and the log's column of maxima is read in milliseconds.
@@ -18,12 +19,12 @@ const MICROSECONDS_IN_A_MILLISECOND: f64 = 1000.0;
 #[derive(Debug, thiserror::Error)]
 pub enum HdrError {
     /// The text of a histogram is not one.
-    #[error("the histogram of {service} at {workers} workers cannot be read: {cause}")]
+    #[error("the histogram of {service} at {replicas} cannot be read: {cause}")]
     Broken {
         /// The service probed.
         service: String,
         /// The step.
-        workers: u32,
+        replicas: String,
         /// What the decoder said.
         cause: String,
     },
@@ -60,7 +61,9 @@ pub fn write(sweep: &Sweep, service: &str, to: &mut impl io::Write) -> Result<()
         let Some(text) = step.probe_histograms.get(service) else {
             continue;
         };
-        let broken = |cause: String| HdrError::Broken { service: service.to_owned(), workers: step.workers, cause };
+        let replicas = replicas(step.swept(&sweep.settings), &sweep.settings.scaled);
+        let broken =
+            |cause: String| HdrError::Broken { service: service.to_owned(), replicas: replicas.clone(), cause };
         let histogram = decode(text).map_err(broken)?;
         let tag = format!("{}={}", sweep.settings.scaled, step.swept(&sweep.settings));
         let from = Duration::from_secs_f64(step.from_s.max(0.0));

@@ -8,10 +8,8 @@ use crate::result::{Estimate, Fit, LeftOut, Settings, Step};
 
 /// Fits every law to the measured throughput. Each repeat of a step is a point of its own.
 pub fn fit(settings: &Settings, steps: &[Step]) -> (Vec<Fit>, Vec<LeftOut>) {
-    let points: Vec<Point> = steps
-        .iter()
-        .map(|step| Point { n: f64::from(step.swept(settings)), x: step.hashes_per_second.value })
-        .collect();
+    let points: Vec<Point> =
+        steps.iter().map(|step| Point { n: f64::from(step.swept(settings)), x: step.throughput.value }).collect();
     let mut places: Vec<u32> = steps.iter().map(|step| step.swept(settings)).collect();
     places.sort_unstable();
     places.dedup();

@@ -3,6 +3,7 @@
 pub mod columns;
 pub mod counts;
 pub mod csv;
+pub mod driver;
 pub mod file;
 pub mod files;
 pub mod format;
@@ -16,5 +17,4 @@ pub mod result;
 pub mod run;
 pub mod table;
 pub mod theory;
-mod track;
 pub mod verdict;

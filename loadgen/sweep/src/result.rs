@@ -1,4 +1,6 @@
-//! What a sweep found: the shape of `sweep.json`, version 1.
+//! What a sweep found: the shape of `sweep.json`, version 2.
+//!
+//! Version 1 knew dockercoins only: its steps say `hashes_per_second`, and `workers` beside `replicas`. It is read as version 2.
 //!
 //! Everything that the report, the table and the verdict say is computed from this and from nothing else, so a
 //! report can be made again from the file alone.
@@ -10,12 +12,15 @@ use serde::{Deserialize, Serialize};
 pub use stats::Estimate;
 
 /// The version of this shape, written as `schema`.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
+
+/// The oldest version that can be read.
+pub const OLDEST: u32 = 1;
 
 /// One run of the experiment.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Sweep {
-    /// Version of this shape: 1.
+    /// Version of this shape: 2.
     pub schema: u32,
     /// The program that wrote the file, as `loadgen 0.1.0`.
     pub generator: String,
@@ -53,6 +58,37 @@ pub struct Settings {
     pub replicas: Vec<u32>,
     /// Fixed replicas of the other services.
     pub set: BTreeMap<String, u32>,
+    /// What the throughput counts, each second: `hashes/s` or `requests/s`.
+    #[serde(default = "hashes")]
+    pub unit: String,
+    /// What drives the service: `closed:64`, `500/s` or `capacity:p99<50ms`; absent where the application's own workers do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<String>,
+    /// Where the load is sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The settings of dockercoins; absent where another service is measured.
+    #[serde(flatten)]
+    pub dockercoins: Option<Dockercoins>,
+    /// How long each step is measured, in seconds; at most, where a precision is asked for.
+    pub measure_s: f64,
+    /// A step is measured until half the width of its interval is within this share of its throughput.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<f64>,
+    /// How long a step may take to become steady, in seconds.
+    pub settle_s: f64,
+    /// How many times each step is measured.
+    pub repeats: u32,
+}
+
+/// The unit of version 1, and of dockercoins.
+fn hashes() -> String {
+    "hashes/s".to_owned()
+}
+
+/// What dockercoins was started with: its theory follows from this.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Dockercoins {
     /// Delay of rng for each `GET /{n}`, in milliseconds.
     pub rng_delay_ms: f64,
     /// Delay of hasher for each `POST /`, in milliseconds.
@@ -67,15 +103,6 @@ pub struct Settings {
     pub loops: u32,
     /// Whether workers keep connections open between requests.
     pub keep_alive: bool,
-    /// How long each step is measured, in seconds; at most, where a precision is asked for.
-    pub measure_s: f64,
-    /// A step is measured until half the width of its interval is within this share of its throughput.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub precision: Option<f64>,
-    /// How long a step may take to become steady, in seconds.
-    pub settle_s: f64,
-    /// How many times each step is measured.
-    pub repeats: u32,
     /// Where hashes are counted: `memory` or `redis`.
     pub ledger: String,
 }
@@ -84,6 +111,11 @@ impl Settings {
     /// How many steps there are, repeats among them.
     pub fn steps(&self) -> usize {
         self.replicas.len() * self.repeats as usize
+    }
+
+    /// Loops that one worker of dockercoins runs side by side; 1 where there is no such thing.
+    pub fn loops(&self) -> u32 {
+        self.dockercoins.as_ref().map_or(1, |found| found.loops.max(1))
     }
 
     /// The replicas of every service in the step with so many of the swept one.
@@ -139,9 +171,7 @@ pub struct Latency {
 /// One measured step.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
-    /// Replicas of worker.
-    pub workers: u32,
-    /// Replicas of every service, `worker` among them.
+    /// Replicas of every service that was scaled or set.
     pub replicas: BTreeMap<String, u32>,
     /// Which repeat of this step, from 1.
     pub repeat: u32,
@@ -153,15 +183,18 @@ pub struct Step {
     pub converged_s: f64,
     /// Whether the rate was steady before the measuring began.
     pub steady: bool,
-    /// Measured throughput.
-    pub hashes_per_second: Estimate,
+    /// Measured throughput, in the settings' unit: with a capacity load the highest rate that keeps the objective.
+    #[serde(alias = "hashes_per_second")]
+    pub throughput: Estimate,
     /// What the settings give by theory: min(N/(D+Z), m/D), which is exact for the constant delays that the services
     /// have, and the upper bound for any other. Absent where all delays are zero, so that the processor is the limit.
-    pub theory_hashes_per_second: Option<f64>,
+    #[serde(alias = "theory_hashes_per_second")]
+    pub theory: Option<f64>,
     /// What random (exponential) delays of the same mean would give, by exact mean-value analysis. Absent where the
     /// theory is.
-    pub mva_hashes_per_second: Option<f64>,
-    /// Time of a worker's whole loop.
+    #[serde(alias = "mva_hashes_per_second")]
+    pub mva: Option<f64>,
+    /// Time of a worker's whole loop, or from a request to its answer where there are no workers.
     pub loop_time: Latency,
     /// What a probe of a service's `GET /` waited, by service.
     pub probes: BTreeMap<String, Latency>,
@@ -187,12 +220,17 @@ pub struct Step {
 impl Step {
     /// How many replicas of the swept service this step had.
     pub fn swept(&self, settings: &Settings) -> u32 {
-        self.replicas.get(&settings.scaled).copied().unwrap_or(self.workers)
+        self.replicas.get(&settings.scaled).copied().unwrap_or_default()
+    }
+
+    /// Replicas of the worker of dockercoins.
+    pub fn workers(&self) -> u32 {
+        self.replicas.get("worker").copied().unwrap_or_default()
     }
 
     /// How far the measured throughput is from the theory, as a share of it.
     pub fn deviation(&self) -> Option<f64> {
-        self.theory_hashes_per_second.map(|theory| self.hashes_per_second.value / theory - 1.0)
+        self.theory.map(|theory| self.throughput.value / theory - 1.0)
     }
 
     /// Processor time used by all services together, in cores.
@@ -224,8 +262,9 @@ pub struct Sample {
     pub replicas: u32,
     /// True while the step is measured, false while it settles.
     pub measuring: bool,
-    /// Hashes a second over the last sampling interval; absent where it could not be read.
-    pub hashes_per_second: Option<f64>,
+    /// Throughput over the last sampling interval; absent where it could not be read.
+    #[serde(alias = "hashes_per_second")]
+    pub throughput: Option<f64>,
     /// The last probe's time in milliseconds, by service.
     pub probe_ms: BTreeMap<String, f64>,
 }
@@ -252,13 +291,13 @@ pub struct Fit {
     pub parameters: BTreeMap<String, Estimate>,
     /// Coefficient of determination about the mean.
     pub r_squared: f64,
-    /// Root of the mean squared residual, in hashes/s.
+    /// Root of the mean squared residual, in the unit of the throughput.
     pub rmse: f64,
     /// Akaike's information criterion with the small-sample correction; smaller is better.
     pub aicc: f64,
     /// True for the law that the report says holds.
     pub chosen: bool,
-    /// The law's value at each measured step, as pairs of replicas and hashes/s.
+    /// The law's value at each measured step, as pairs of replicas and throughput.
     pub predicted: Vec<(u32, f64)>,
 }
 

@@ -1,21 +1,19 @@
 //! The experiment: for each number of replicas scale, wait until the rate is steady, measure, move on.
 
 mod pace;
-mod probes;
 mod steps;
-mod watch;
 
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
 use self::pace::Pace;
-use self::probes::Probes;
-use self::steps::{Place, Run};
+pub use self::pace::{SETTLED_LOOPS, SHORTEST_MEASURE, SHORTEST_SETTLE, STEADY_PIECE};
+use self::steps::Run;
+use crate::driver::Driver;
 use crate::grid::{self, Grid};
 use crate::platform::{Error, Platform};
 use crate::result::{SCHEMA, Sample, Settings, Step, Sweep, Verdict};
-use crate::track::Track;
 use crate::{format, laws, machine, verdict};
 
 /// What to do.
@@ -24,8 +22,6 @@ pub struct Plan {
     /// The settings, as they go into the result. `scaled`, `replicas`, `set`, `measure_s`, `precision`, `settle_s` and
     /// `repeats` say what is done.
     pub settings: Settings,
-    /// Probes a second of each service.
-    pub probe_rate: f64,
     /// The program that measures, as `loadgen 0.1.0`.
     pub generator: String,
 }
@@ -56,14 +52,15 @@ pub trait Watcher {
 ///
 /// # Errors
 /// The platform could not do what was asked before the first step was finished, or could not be put back.
-pub async fn run<P: Platform, W: Watcher>(
+pub async fn run<P: Platform, D: Driver<P>>(
     platform: &mut P,
+    driver: &mut D,
     plan: &Plan,
-    watcher: &mut W,
+    watcher: &mut dyn Watcher,
     stop: CancellationToken,
 ) -> Result<Sweep, Error> {
     let mut pace = Pace::new(all_steps(&plan.settings));
-    let outcome = measure(platform, plan, &mut pace, watcher, stop).await;
+    let outcome = measure(platform, driver, plan, &mut pace, watcher, stop).await;
     let restored = platform.restore().await;
     let sweep = outcome?;
     restored?;
@@ -75,11 +72,12 @@ pub async fn run<P: Platform, W: Watcher>(
 ///
 /// # Errors
 /// As for [`run`].
-pub async fn run_grid<P: Platform, W: Watcher>(
+pub async fn run_grid<P: Platform, D: Driver<P>>(
     platform: &mut P,
+    driver: &mut D,
     plan: &Plan,
     second: (&str, &[u32]),
-    watcher: &mut W,
+    watcher: &mut dyn Watcher,
     stop: CancellationToken,
 ) -> Result<Grid, Error> {
     let (service, replicas) = second;
@@ -95,7 +93,7 @@ pub async fn run_grid<P: Platform, W: Watcher>(
     let mut pace = Pace::new(plans.iter().flat_map(|plan| all_steps(&plan.settings)));
     for (place, plan) in plans.iter().enumerate() {
         watcher.row(place + 1, replicas.len(), &format::replicas(replicas[place], service));
-        match measure(platform, plan, &mut pace, watcher, stop.clone()).await {
+        match measure(platform, driver, plan, &mut pace, watcher, stop.clone()).await {
             Ok(sweep) => rows.push(sweep),
             Err(error) => trouble = Some(error),
         }
@@ -129,11 +127,12 @@ fn all_steps(settings: &Settings) -> impl Iterator<Item = (&Settings, crate::pla
         .flat_map(move |_| settings.replicas.iter().map(move |count| (settings, settings.replicas_at(*count))))
 }
 
-async fn measure<P: Platform, W: Watcher>(
+async fn measure<P: Platform, D: Driver<P>>(
     platform: &mut P,
+    driver: &mut D,
     plan: &Plan,
     pace: &mut Pace,
-    watcher: &mut W,
+    watcher: &mut dyn Watcher,
     stop: CancellationToken,
 ) -> Result<Sweep, Error> {
     let mut settings = plan.settings.clone();
@@ -142,15 +141,18 @@ async fn measure<P: Platform, W: Watcher>(
     let name = platform.name().to_owned();
     let started = humantime(SystemTime::now());
     let plan = Plan { settings, ..plan.clone() };
-    let probes = Probes::start(platform, plan.probe_rate)?;
-    let (track, timeline) = (Track::default(), Vec::new());
+    driver.begin(platform)?;
     let began = Instant::now();
-    let mut run = Run { platform, watcher, pace, stop: stop.clone(), plan: &plan, began, track, timeline, probes };
+    let timeline = Vec::new();
+    let mut run = Run { platform, driver, watcher, pace, stop: stop.clone(), plan: &plan, began, timeline };
     let (steps, trouble) = run.all_steps().await;
     let took_s = began.elapsed().as_secs_f64();
     let timeline = std::mem::take(&mut run.timeline);
-    if let Some(error) = trouble.filter(|_| steps.is_empty()) {
-        return Err(error);
+    if let Some(error) = trouble {
+        if steps.is_empty() {
+            return Err(error);
+        }
+        tracing::error!("{error}");
     }
     let (fits, left_out) = laws::fit(&plan.settings, &steps);
     let verdict = if steps.is_empty() {

@@ -26,7 +26,7 @@ pub fn table(sweep: &Sweep) -> String {
     let scaled = &sweep.settings.scaled;
     let mut header = vec![
         ("", if scaled == "worker" { "workers" } else { scaled }),
-        ("", "hashes/s"),
+        ("", &sweep.settings.unit),
         ("95 %", "±"),
         ("", "theory"),
         ("", "off"),
@@ -96,7 +96,7 @@ fn busiest(sweep: &Sweep) -> Option<String> {
 }
 
 fn row(sweep: &Sweep, step: &Step, probed: &[String], busy: Option<&str>) -> Vec<Cell> {
-    let rate = step.hashes_per_second;
+    let rate = step.throughput;
     let mut count = step.swept(&sweep.settings).to_string();
     if !step.steady {
         count.insert(0, '~');
@@ -109,7 +109,7 @@ fn row(sweep: &Sweep, step: &Step, probed: &[String], busy: Option<&str>) -> Vec
         Cell::plain(count),
         Cell { text: fine_rate(rate.value), style: HEAD },
         Cell::plain(margin(rate)),
-        Cell::plain(step.theory_hashes_per_second.map_or_else(|| "–".to_owned(), fine_rate)),
+        Cell::plain(step.theory.map_or_else(|| "–".to_owned(), fine_rate)),
         off,
     ];
     for service in probed {

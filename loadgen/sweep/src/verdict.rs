@@ -86,7 +86,7 @@ impl<'a> Case<'a> {
 
     /// Mean throughput of the steps with so many replicas.
     fn rate_at(&self, place: u32) -> f64 {
-        mean(self.steps.iter().filter(|step| self.swept(step) == place).map(|step| step.hashes_per_second.value))
+        mean(self.steps.iter().filter(|step| self.swept(step) == place).map(|step| step.throughput.value))
     }
 
     /// The service that is busiest at a number of replicas, with the share of time, if any has a limit.
@@ -115,7 +115,7 @@ impl<'a> Case<'a> {
         let top = self.steps.last()?;
         let confirmed = self.top().all(|step| step.deviation().is_some_and(|share| share.abs() <= CONFIRMED));
         if confirmed {
-            theory::network(self.settings, &top.replicas).ok()
+            theory::network(self.settings, &top.replicas)
         } else {
             let steps: Vec<Step> = self.steps.iter().map(|step| (*step).clone()).collect();
             theory::measured(self.settings, &steps)
@@ -266,7 +266,7 @@ fn linear(case: &Case, first: u32, last: u32, (low, high): (f64, f64), busiest: 
         (_, Some(network)) if case.settings.scaled == "worker" && network.knee().is_finite() => {
             let station = network.bottleneck().map_or("", |station| station.name.as_str()).to_owned();
             // The number of workers at which the knee lies, when each runs several loops.
-            let workers = (network.knee() / f64::from(case.settings.loops.max(1)) - 1e-9).ceil();
+            let workers = (network.knee() / f64::from(case.settings.loops()) - 1e-9).ceil();
             format!("; expect {station} to be the limit from {workers:.0} workers on")
         }
         (Some((service, share)), _) => format!("; {service} is the busiest with {}", percent(*share)),
@@ -284,7 +284,7 @@ fn linear(case: &Case, first: u32, last: u32, (low, high): (f64, f64), busiest: 
 /// Throughput stays behind, and no service is busy all the time.
 fn bent(case: &Case, last: u32, high: f64, places: &[u32], busiest: Option<(String, f64)>) -> Finding {
     let top = case.steps[case.steps.len() - 1];
-    let expected = theory::network(case.settings, &top.replicas).ok();
+    let expected = theory::network(case.settings, &top.replicas);
     let jobs = theory::jobs(case.settings, &top.replicas);
     let as_expected = case.top().all(|step| step.deviation().is_some_and(|share| share.abs() <= 0.05));
     if case.settings.scaled != "worker"
@@ -292,7 +292,7 @@ fn bent(case: &Case, last: u32, high: f64, places: &[u32], busiest: Option<(Stri
         && expected.as_ref().is_some_and(|network| matches!(network.limit(jobs), Limit::Population))
     {
         let full = places.iter().copied().find(|&place| case.rate_at(place) >= 0.98 * high).unwrap_or(last);
-        let workers = replicas(top.workers, "worker");
+        let workers = replicas(top.workers(), "worker");
         return Finding::of(
             "worker",
             format!(

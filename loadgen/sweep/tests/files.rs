@@ -4,7 +4,7 @@
 mod grids;
 mod made;
 
-use made::{settings, sweep, sweep_with};
+use made::{settings, sweep, sweep_with, without_delays};
 use sweep::file::Found;
 use sweep::grid::Grid;
 use sweep::result::{Settings, Sweep};
@@ -62,7 +62,7 @@ fn a_sweep_obeys_the_schema() {
     let mut value = serde_json::to_value(sweep(settings(), 0.01)).expect("serialises");
     let errors: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
     assert!(errors.is_empty(), "{errors:#?}");
-    value["steps"][0]["workers"] = "many".into();
+    value["steps"][0]["repeat"] = "many".into();
     assert!(!validator.is_valid(&value), "a broken file is noticed");
 }
 
@@ -90,15 +90,34 @@ fn a_file_that_is_no_sweep_is_named_with_its_fault() {
     };
     assert!(says("{\"schema\": 1,").contains("not a whole sweep: EOF"));
     assert!(says("{\"schema\": 1}").contains("missing field"));
-    assert!(says("{\"schema\": 2}").contains("has schema 2, and this program reads schema 1"));
+    assert!(says("{\"schema\": 3}").contains("has schema 3, and this program reads up to 2"));
     assert!(says("[]").contains("not a sweep: it has no `schema`"));
     std::fs::remove_dir_all(&folder).expect("removes");
     assert!(sweep::file::read(&folder).expect_err("gone").to_string().contains("No such file"));
 }
 
+/// A file as the first version wrote it.
+#[test]
+fn a_sweep_of_schema_1_is_read_whole() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stored/sweep-1.json");
+    let old = file::read(&folder).expect("schema 1 is read");
+    assert_eq!((old.schema, old.settings.unit.as_str(), old.steps.len()), (1, "hashes/s", 6));
+    let set = old.settings.dockercoins.as_ref().expect("it is one of dockercoins");
+    assert_eq!((set.rng_delay_ms, set.rng_concurrency, set.ledger.as_str()), (100.0, 1, "memory"));
+    let last = &old.steps[5];
+    assert!((last.throughput.value - 10.0).abs() < 0.2 && last.theory == Some(10.0) && last.mva.is_some(), "{last:?}");
+    assert!(old.timeline.iter().any(|sample| sample.throughput.is_some()));
+    assert_eq!((last.workers(), last.swept(&old.settings)), (10, 10));
+    // All that is said follows from the file, so a report of it says the same as ever.
+    let again = sweep::verdict::judge(&old.settings, &old.machine, &old.steps, &old.fits);
+    assert_eq!(again.sentence, old.verdict.sentence);
+    assert!(sweep::report::html(&old).contains("rng is the bottleneck"));
+    assert!(sweep::theory::measured(&old.settings, &old.steps).is_some(), "predict has its demands");
+}
+
 #[test]
 fn a_sweep_survives_its_file() {
-    for settings in [settings(), Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() }] {
+    for settings in [settings(), without_delays()] {
         let written = serde_json::to_string(&sweep(settings, 0.01)).expect("serialises");
         let read: Sweep = serde_json::from_str(&written).expect("reads back");
         assert_eq!(serde_json::to_string(&read).expect("serialises"), written);
@@ -109,7 +128,7 @@ fn a_sweep_survives_its_file() {
 fn every_row_of_the_csv_has_every_column() {
     let mut sweep = sweep(settings(), 0.01);
     sweep.steps[3].probes.remove("hasher");
-    sweep.steps[4].theory_hashes_per_second = None;
+    sweep.steps[4].theory = None;
     let text = csv::csv(&[&sweep]);
     let rows: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 11);
@@ -119,13 +138,13 @@ fn every_row_of_the_csv_has_every_column() {
     assert_eq!(rows[4][column("probe_hasher_p50_ms")], "");
     assert_eq!(rows[5][column("theory")], "");
     assert_eq!(rows[3][column("theory")], "10");
-    assert_eq!(rows[10][column("workers")], "10");
+    assert_eq!(rows[10][column("replicas")], "10");
     assert_eq!(rows[10][column("replicas_rng")], "1");
 }
 
 #[test]
 fn the_table_fits_a_terminal() {
-    let sweep = sweep_with(settings(), 0.005, |step| step.steady = step.workers != 4);
+    let sweep = sweep_with(settings(), 0.005, |step| step.steady = step.workers() != 4);
     let text = anstream::adapter::strip_str(&table::table(&sweep)).to_string();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines.len(), 12);

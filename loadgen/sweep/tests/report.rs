@@ -4,7 +4,7 @@
 mod grids;
 mod made;
 
-use made::{settings, sweep, sweep_with};
+use made::{settings, sweep, sweep_with, without_delays};
 use sweep::report;
 use sweep::result::{Settings, Sweep};
 
@@ -64,7 +64,7 @@ fn the_mine_can_be_handed_in() {
 
 #[test]
 fn every_kind_of_run_has_a_report() {
-    let without = Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() };
+    let without = without_delays();
     let html = sound(&sweep(without, 0.01));
     assert!(!html.contains("theory, constant delays"), "there is no theory without delays");
     let html = sound(&sweep(
@@ -90,7 +90,7 @@ fn a_run_that_ended_at_once_says_so() {
 #[test]
 fn missing_measurements_are_gaps_and_dashes() {
     let sweep = sweep_with(settings(), 0.004, |step| {
-        if step.workers == 4 {
+        if step.workers() == 4 {
             step.probes.clear();
             step.utilisation.clear();
             step.queue.clear();

@@ -4,7 +4,7 @@ mod made;
 
 use std::collections::BTreeMap;
 
-use made::{settings, sweep, sweep_with};
+use made::{settings, settings_with, sweep, sweep_with, without_delays};
 use sweep::result::Settings;
 
 #[test]
@@ -34,7 +34,7 @@ fn the_mine_names_rng_and_what_three_of_them_bring() {
 #[test]
 fn with_rng_out_of_the_way_a_serial_hasher_is_the_bottleneck() {
     let set: BTreeMap<String, u32> = [("rng".to_owned(), 5)].into();
-    let sweep = sweep(Settings { hasher_concurrency: 1, set, ..settings() }, 0.002);
+    let sweep = sweep(Settings { set, ..settings_with(|set| set.hasher_concurrency = 1) }, 0.002);
     assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("hasher"));
     assert!(sweep.verdict.sentence.contains("with 3 replicas of hasher expect 30.0"), "{}", sweep.verdict.sentence);
 }
@@ -51,7 +51,7 @@ fn a_line_has_no_bottleneck_but_a_prediction_of_one() {
 
 #[test]
 fn without_delays_the_machine_is_the_bottleneck() {
-    let sweep = sweep(Settings { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() }, 0.01);
+    let sweep = sweep(without_delays(), 0.01);
     assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("cpu"));
     assert!(
         sweep.verdict.sentence.contains("the 4 processors are busy 92.9 % at 10 workers"),
@@ -77,9 +77,7 @@ fn more_rng_moves_the_limit_to_a_serial_hasher() {
     let settings = Settings {
         scaled: "rng".to_owned(),
         replicas: (1..=6).collect(),
-        hasher_concurrency: 1,
-        hasher_delay_ms: 40.0,
-        ..settings()
+        ..settings_with(|set| (set.hasher_concurrency, set.hasher_delay_ms) = (1, 40.0))
     };
     let sweep = sweep(settings, 0.001);
     assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("hasher"));
@@ -102,7 +100,7 @@ fn one_step_says_what_it_can() {
 fn an_unsteady_run_is_a_first_guess() {
     let all = sweep_with(settings(), 0.001, |step| step.steady = false);
     assert!(all.verdict.sentence.ends_with("not steady in 10 of 10 steps, so take this as a first guess."));
-    let one = sweep_with(settings(), 0.001, |step| step.steady = step.workers != 7);
+    let one = sweep_with(settings(), 0.001, |step| step.steady = step.workers() != 7);
     assert!(!one.verdict.sentence.contains("steady"));
     assert!(
         one.verdict.evidence.iter().any(|fact| fact.contains("at 7 workers, so these figures")),
@@ -114,8 +112,8 @@ fn an_unsteady_run_is_a_first_guess() {
 #[test]
 fn a_curve_without_a_busy_service_is_not_explained_away() {
     let sweep = sweep_with(settings(), 0.001, |step| {
-        let n = f64::from(step.workers);
-        step.hashes_per_second.value = 3.0 * n / (1.0 + 0.1 * (n - 1.0));
+        let n = f64::from(step.workers());
+        step.throughput.value = 3.0 * n / (1.0 + 0.1 * (n - 1.0));
         step.utilisation.insert("rng".to_owned(), 0.5);
     });
     assert_eq!(sweep.verdict.bottleneck, None);
@@ -125,7 +123,7 @@ fn a_curve_without_a_busy_service_is_not_explained_away() {
 
 #[test]
 fn nothing_hashed_is_not_a_straight_line() {
-    let sweep = sweep_with(settings(), 0.0, |step| step.hashes_per_second.value = 0.0);
+    let sweep = sweep_with(settings(), 0.0, |step| step.throughput.value = 0.0);
     assert!(sweep.verdict.sentence.contains("did not work"), "{}", sweep.verdict.sentence);
     assert!(sweep.fits.is_empty() && sweep.left_out.len() == 4);
 }
@@ -134,9 +132,9 @@ fn nothing_hashed_is_not_a_straight_line() {
 fn slower_demands_than_set_lower_the_prediction() {
     // rng takes 110 ms instead of 100: the whole run is a tenth slower than by theory.
     let sweep = sweep_with(settings(), 0.0, |step| {
-        let n = f64::from(step.workers);
+        let n = f64::from(step.workers());
         let rate = (n / 0.31).min(1.0 / 0.11);
-        step.hashes_per_second.value = rate;
+        step.throughput.value = rate;
         step.loop_time.mean_ms = n / rate * 1000.0;
         step.utilisation.insert("rng".to_owned(), rate * 0.11);
     });

@@ -17,7 +17,7 @@ Examples:
   loadgen fit points.csv                       lines like 4,3810: so many replicas, so much throughput
   loadgen fit points.csv --for 5000            how many replicas for 5,000 a second?
   loadgen fit points.csv --at 6                what do 6 give?
-  loadgen fit out/sweep.csv --n workers --x hashes_per_second
+  loadgen fit out/sweep.csv --n replicas --x throughput
   psql -c 'copy … to stdout csv header' | loadgen fit -
 
 Repeats of the same number are welcome: they show the noise. Questions about numbers outside of the data are refused:

@@ -14,7 +14,7 @@ use model::predict::{Prediction, predict};
 use model::{Limit, Network};
 use sweep::counts::{assignment, counts};
 use sweep::format::{rate, replicas};
-use sweep::result::Settings;
+use sweep::result::{Dockercoins, Settings};
 use sweep::theory;
 
 const EXAMPLES: &str = "\
@@ -111,24 +111,30 @@ fn plain() -> Settings {
     Settings {
         scaled: "worker".to_owned(),
         replicas: (1..=10).collect(),
-        rng_delay_ms: 100.0,
-        hasher_delay_ms: 100.0,
-        think_ms: 100.0,
-        rng_concurrency: 1,
-        loops: 1,
+        dockercoins: Some(Dockercoins {
+            rng_delay_ms: 100.0,
+            hasher_delay_ms: 100.0,
+            think_ms: 100.0,
+            rng_concurrency: 1,
+            loops: 1,
+            ..Dockercoins::default()
+        }),
         ..Settings::default()
     }
 }
 
 fn ask(args: &Args, measured: Option<sweep::result::Sweep>) -> Result<Question, String> {
-    let mut settings = measured.as_ref().map_or_else(plain, |sweep| sweep.settings.clone());
+    let settings = measured.as_ref().map_or_else(plain, |sweep| sweep.settings.clone());
+    let Some(mut set) = settings.dockercoins.clone() else {
+        return Err("the sweep is not one of dockercoins, and says nothing of the demands of its services".to_owned());
+    };
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    settings.rng_delay_ms = args.rng_delay.map_or(settings.rng_delay_ms, ms);
-    settings.hasher_delay_ms = args.hasher_delay.map_or(settings.hasher_delay_ms, ms);
-    settings.think_ms = args.think.map_or(settings.think_ms, ms);
-    settings.rng_concurrency = args.rng_concurrency.unwrap_or(settings.rng_concurrency);
-    settings.hasher_concurrency = args.hasher_concurrency.unwrap_or(settings.hasher_concurrency);
-    settings.loops = args.loops.unwrap_or(settings.loops).max(1);
+    set.rng_delay_ms = args.rng_delay.map_or(set.rng_delay_ms, ms);
+    set.hasher_delay_ms = args.hasher_delay.map_or(set.hasher_delay_ms, ms);
+    set.think_ms = args.think.map_or(set.think_ms, ms);
+    set.rng_concurrency = args.rng_concurrency.unwrap_or(set.rng_concurrency);
+    set.hasher_concurrency = args.hasher_concurrency.unwrap_or(set.hasher_concurrency);
+    set.loops = args.loops.unwrap_or(set.loops).max(1);
 
     for (service, _) in &args.set {
         if service == "worker" {
@@ -141,7 +147,7 @@ fn ask(args: &Args, measured: Option<sweep::result::Sweep>) -> Result<Question, 
     }
     let mut replicas: BTreeMap<String, u32> = settings.set.clone();
     replicas.extend(args.set.iter().cloned());
-    let as_set = theory::network(&settings, &replicas).map_err(|error| error.to_string())?;
+    let as_set = theory::network_of(&set, &replicas).map_err(|error| error.to_string())?;
     // A delay or a limit given here is a question about another system than the one that was measured.
     let changed = args.rng_delay.is_some()
         || args.hasher_delay.is_some()
@@ -167,7 +173,7 @@ fn ask(args: &Args, measured: Option<sweep::result::Sweep>) -> Result<Question, 
         None if settings.scaled == "worker" && !settings.replicas.is_empty() => settings.replicas.clone(),
         None => (1..=10).collect(),
     };
-    Ok(Question { network, workers, loops: settings.loops, source })
+    Ok(Question { network, workers, loops: set.loops, source })
 }
 
 fn answer(question: Question) -> Result<Answers, String> {

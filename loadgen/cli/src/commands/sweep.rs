@@ -10,15 +10,15 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, bail};
+use dockercoins::compose::{self, Compose};
+use dockercoins::embedded::{Config, Embedded};
+use dockercoins::swarm::{self, Swarm};
+use dockercoins::{Application, Workers};
 use kit::settings;
 use ledger::Ledger;
 use sweep::file::Found;
 use sweep::grid::Grid;
-use sweep::platform::Platform;
-use sweep::platform::compose::{self, Compose};
-use sweep::platform::embedded::{Config, Embedded};
-use sweep::platform::swarm::{self, Swarm};
-use sweep::result::{Settings, Sweep};
+use sweep::result::{Dockercoins, Settings, Sweep};
 use sweep::run::{Plan, run as run_plan, run_grid};
 use sweep::{files, table};
 
@@ -180,18 +180,21 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 async fn on(
-    mut platform: impl Platform,
+    mut platform: impl Application,
     prepare: impl FnOnce() -> anyhow::Result<()>,
     plan: &Plan,
     args: &Args,
 ) -> anyhow::Result<Found> {
     prepare()?;
     let stop = kit::start::stop_on_signals().context("cannot wait for signals")?;
-    let mut progress = Progress::new(std::io::stderr().is_terminal());
+    let mut progress = Progress::new(std::io::stderr().is_terminal(), &plan.settings.unit);
+    let mut workers = Workers::new(args.probe_rate);
     let outcome = match &args.grid {
-        None => run_plan(&mut platform, plan, &mut progress, stop).await.map(|sweep| Found::Sweep(Box::new(sweep))),
+        None => run_plan(&mut platform, &mut workers, plan, &mut progress, stop)
+            .await
+            .map(|sweep| Found::Sweep(Box::new(sweep))),
         Some((service, replicas)) => {
-            run_grid(&mut platform, plan, (service, replicas), &mut progress, stop).await.map(Found::Grid)
+            run_grid(&mut platform, &mut workers, plan, (service, replicas), &mut progress, stop).await.map(Found::Grid)
         }
     };
     progress.clear();
@@ -278,21 +281,26 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         scaled: args.scale.clone(),
         replicas: replicas.map_or_else(|| (1..=10).collect(), |range| range.0),
         set,
-        rng_delay_ms: ms(given.rng_delay),
-        hasher_delay_ms: ms(given.hasher_delay),
-        think_ms: ms(given.think),
-        rng_concurrency: given.rng_concurrency,
-        hasher_concurrency: given.hasher_concurrency,
-        loops: given.loops,
-        keep_alive: given.keep_alive,
+        unit: "hashes/s".to_owned(),
+        load: None,
+        url: None,
+        dockercoins: Some(Dockercoins {
+            rng_delay_ms: ms(given.rng_delay),
+            hasher_delay_ms: ms(given.hasher_delay),
+            think_ms: ms(given.think),
+            rng_concurrency: given.rng_concurrency,
+            hasher_concurrency: given.hasher_concurrency,
+            loops: given.loops,
+            keep_alive: given.keep_alive,
+            ledger: String::new(),
+        }),
         measure_s: args.measure.unwrap_or(LONGEST_MEASURE).as_secs_f64(),
         precision: args.measure.is_none().then_some(args.precision),
         settle_s: args.settle.as_secs_f64(),
         repeats: args.repeats,
-        ledger: String::new(),
     };
     let generator = concat!("loadgen ", env!("CARGO_PKG_VERSION")).to_owned();
-    Ok(Plan { settings, probe_rate: args.probe_rate, generator })
+    Ok(Plan { settings, generator })
 }
 
 /// A folder of its own for every run.

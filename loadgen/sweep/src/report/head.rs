@@ -35,14 +35,13 @@ fn platform(name: &str) -> String {
 }
 
 fn facts(sweep: &Sweep) -> String {
-    let Some(best) = sweep.steps.iter().max_by(|a, b| a.hashes_per_second.value.total_cmp(&b.hashes_per_second.value))
-    else {
+    let Some(best) = sweep.steps.iter().max_by(|a, b| a.throughput.value.total_cmp(&b.throughput.value)) else {
         return String::new();
     };
     let mut facts = vec![(
         "fastest step".to_owned(),
-        rate(best.hashes_per_second.value),
-        format!("hashes/s at {}", replicas(best.swept(&sweep.settings), &sweep.settings.scaled)),
+        rate(best.throughput.value),
+        format!("{} at {}", sweep.settings.unit, replicas(best.swept(&sweep.settings), &sweep.settings.scaled)),
     )];
     let off: Vec<f64> = sweep.steps.iter().filter_map(|step| step.deviation()).map(f64::abs).collect();
     if let Some(worst) = off.iter().copied().reduce(f64::max) {

@@ -3,7 +3,7 @@
 use charts::Table;
 
 use crate::format::{percent, time};
-use crate::result::{Settings, Sweep};
+use crate::result::{Dockercoins, Settings, Sweep};
 
 /// Both as tables.
 pub fn html(sweep: &Sweep) -> String {
@@ -29,34 +29,44 @@ pub fn html(sweep: &Sweep) -> String {
 
 fn settings(sweep: &Sweep) -> String {
     let settings = &sweep.settings;
-    let limit = |slots: u32| {
-        if slots == 0 { "no limit".to_owned() } else { slots.to_string() }
-    };
     let replicas: Vec<String> = settings.replicas.iter().map(u32::to_string).collect();
     let set: Vec<String> = settings.set.iter().map(|(service, count)| format!("{service}={count}")).collect();
     let mut table = Table::new("Settings", ["setting", "value"]).of_words();
-    for (name, value) in [
+    let of_dockercoins = settings.dockercoins.iter().flat_map(dockercoins);
+    let general = [
         ("platform", sweep.platform.clone()),
         ("swept service", settings.scaled.clone()),
         ("replicas", replicas.join(", ")),
         ("other replicas", set.join(", ")),
-        ("think time", time(settings.think_ms)),
-        ("delay of rng", time(settings.rng_delay_ms)),
-        ("requests that rng serves at a time", limit(settings.rng_concurrency)),
-        ("delay of hasher", time(settings.hasher_delay_ms)),
-        ("requests that hasher serves at a time", limit(settings.hasher_concurrency)),
-        ("loops in a worker", settings.loops.to_string()),
-        ("connections", if settings.keep_alive { "kept open" } else { "one for each request" }.to_owned()),
-        ("ledger", settings.ledger.clone()),
+        ("load", settings.load.clone().unwrap_or_default()),
+        ("sent to", settings.url.clone().unwrap_or_default()),
         ("measured for", measured(settings)),
         ("settled for", format!("up to {} s a step", settings.settle_s)),
         ("repeats", settings.repeats.to_string()),
-    ] {
+    ];
+    for (name, value) in general.into_iter().chain(of_dockercoins) {
         if !value.is_empty() {
             table = table.row([name.to_owned(), value]);
         }
     }
     table.html()
+}
+
+/// What dockercoins was started with.
+fn dockercoins(found: &Dockercoins) -> [(&'static str, String); 8] {
+    let limit = |slots: u32| {
+        if slots == 0 { "no limit".to_owned() } else { slots.to_string() }
+    };
+    [
+        ("think time", time(found.think_ms)),
+        ("delay of rng", time(found.rng_delay_ms)),
+        ("requests that rng serves at a time", limit(found.rng_concurrency)),
+        ("delay of hasher", time(found.hasher_delay_ms)),
+        ("requests that hasher serves at a time", limit(found.hasher_concurrency)),
+        ("loops in a worker", found.loops.to_string()),
+        ("connections", if found.keep_alive { "kept open" } else { "one for each request" }.to_owned()),
+        ("ledger", found.ledger.clone()),
+    ]
 }
 
 /// How long each step was measured.

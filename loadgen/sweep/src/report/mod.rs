@@ -68,7 +68,11 @@ fn many(settings: &Settings) -> String {
 
 /// A sentence as markup, with numbers and their units kept on one line.
 fn prose(text: &str) -> String {
-    escape(text).replace(" %", "\u{a0}%").replace(" hashes/s", "\u{a0}hashes/s").replace(" ms", "\u{a0}ms")
+    escape(text)
+        .replace(" %", "\u{a0}%")
+        .replace(" hashes/s", "\u{a0}hashes/s")
+        .replace(" requests/s", "\u{a0}requests/s")
+        .replace(" ms", "\u{a0}ms")
 }
 
 /// The steps in the order of the swept replicas.

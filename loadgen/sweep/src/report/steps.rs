@@ -14,7 +14,7 @@ pub fn html(sweep: &Sweep) -> String {
     let busy = services(sweep, |step| step.utilisation.keys().collect());
     let mut header: Vec<String> = [
         many(&sweep.settings).as_str(),
-        "hashes/s",
+        &sweep.settings.unit,
         "±\u{a0}95\u{a0}%",
         "theory",
         "off by",
@@ -32,14 +32,14 @@ pub fn html(sweep: &Sweep) -> String {
     let none = || "–".to_owned();
     let mut table = Table::new("All steps", header);
     for step in &sweep.steps {
-        let rate = step.hashes_per_second;
+        let rate = step.throughput;
         let mut fields = vec![
             format!("{}{}", step.swept(&sweep.settings), if step.steady { "" } else { " *" }),
             fine_rate(rate.value),
             margin(rate),
-            step.theory_hashes_per_second.map_or_else(none, fine_rate),
+            step.theory.map_or_else(none, fine_rate),
             step.deviation().map_or_else(none, difference),
-            step.mva_hashes_per_second.map_or_else(none, fine_rate),
+            step.mva.map_or_else(none, fine_rate),
             if step.loop_time.count > 0 { time(step.loop_time.p50_ms) } else { none() },
         ];
         for service in &probed {

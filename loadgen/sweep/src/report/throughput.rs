@@ -20,21 +20,17 @@ pub fn html(sweep: &Sweep) -> String {
     let swept = |step: &Step| step.swept(&sweep.settings);
     let (first, last) = (swept(steps[0]), swept(steps[steps.len() - 1]));
     let measured = steps.iter().map(|step| {
-        let rate = step.hashes_per_second;
+        let rate = step.throughput;
         Point::new(f64::from(swept(step)), rate.value).between(rate.low, rate.high)
     });
 
     let (constant, random) = theory_curves(sweep, first, last);
-    let highest = steps
-        .iter()
-        .map(|step| step.hashes_per_second.high.max(step.theory_hashes_per_second.unwrap_or(0.0)))
-        .fold(0.0, f64::max);
+    let highest = steps.iter().map(|step| step.throughput.high.max(step.theory.unwrap_or(0.0))).fold(0.0, f64::max);
     // The ideal: each replica brings as much as the first ones did by theory, or as measured where there is no theory.
-    let per_replica =
-        steps[0].theory_hashes_per_second.unwrap_or(steps[0].hashes_per_second.value) / f64::from(first.max(1));
+    let per_replica = steps[0].theory.unwrap_or(steps[0].throughput.value) / f64::from(first.max(1));
     let leaves = per_replica * f64::from(last) > HEADROOM * highest;
 
-    let mut axis = Axis::new("hashes/s").from(0.0);
+    let mut axis = Axis::new(sweep.settings.unit.as_str()).from(0.0);
     if leaves {
         axis = axis.to(HEADROOM * highest);
     }
@@ -73,7 +69,7 @@ pub fn html(sweep: &Sweep) -> String {
         many(&sweep.settings),
         if leaves { " (it leaves the picture at the top)" } else { "" }
     ));
-    if sweep.steps.iter().any(|step| step.theory_hashes_per_second.is_some()) {
+    if sweep.steps.iter().any(|step| step.theory.is_some()) {
         shown = shown.explain(
             "The green line is the theory: N workers can do no more than N / (D + Z), because each needs D + Z seconds for a round, and no more \
              than the slowest service serves. The delays here are constant, so a run without other losses lies on this line. The \
@@ -117,8 +113,8 @@ fn knee(sweep: &Sweep, steps: &[&Step]) -> Option<f64> {
     if sweep.settings.scaled != "worker" {
         return None;
     }
-    let network = theory::network(&sweep.settings, &steps.last()?.replicas).ok()?;
-    let knee = network.knee() / f64::from(sweep.settings.loops.max(1));
+    let network = theory::network(&sweep.settings, &steps.last()?.replicas)?;
+    let knee = network.knee() / f64::from(sweep.settings.loops());
     knee.is_finite().then_some(knee)
 }
 

@@ -10,16 +10,17 @@ const SILENCE: f64 = 2.5;
 
 /// The charts of the rate and of the probes over time.
 pub fn html(sweep: &Sweep) -> String {
-    let rate = Series::new("hashes/s", Look::Line, 0, line(sweep, |sample| sample.hashes_per_second));
+    let rate = Series::new(sweep.settings.unit.as_str(), Look::Line, 0, line(sweep, |sample| sample.throughput));
     let mut theory = Vec::new();
     for step in &sweep.steps {
-        if let Some(rate) = step.theory_hashes_per_second {
+        if let Some(rate) = step.theory {
             theory.extend([Point::new(step.from_s, rate), Point::new(step.to_s, rate), Point::gap(step.to_s)]);
         }
     }
     let axis = || Axis::new("seconds since the start").from(0.0);
     let mut chart =
-        Chart::new("rate-chart", "Throughput over time", axis(), Axis::new("hashes/s").from(0.0)).height(240.0);
+        Chart::new("rate-chart", "Throughput over time", axis(), Axis::new(sweep.settings.unit.as_str()).from(0.0))
+            .height(240.0);
     if !theory.is_empty() {
         chart = chart.with(Series::new("theory of the step", Look::Line, 2, theory));
     }

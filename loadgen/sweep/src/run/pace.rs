@@ -7,7 +7,17 @@ use crate::platform::Replicas;
 use crate::result::Settings;
 use crate::theory;
 
-use super::watch::{SETTLED_LOOPS, SHORTEST_MEASURE, SHORTEST_SETTLE, STEADY_PIECE};
+/// A step settles for this many loops: with the first, every worker has come into step with the new replicas.
+pub const SETTLED_LOOPS: f64 = 1.3;
+
+/// The shortest time to settle.
+pub const SHORTEST_SETTLE: Duration = Duration::from_millis(500);
+
+/// Where loops are long, the rate is steady when it is the same in two pieces of this length that follow each other.
+pub const STEADY_PIECE: Duration = Duration::from_millis(1200);
+
+/// However sure the rate seems, it is measured for this long.
+pub const SHORTEST_MEASURE: Duration = Duration::from_secs(2);
 
 /// What a step takes besides settling and measuring: to hear of the last loops, and to let the last probes finish.
 const AROUND_S: f64 = 0.8;

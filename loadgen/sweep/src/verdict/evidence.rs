@@ -82,7 +82,7 @@ fn probes(case: &Case) -> Option<String> {
 
 fn expectation(case: &Case) -> Option<String> {
     let top = case.steps.last()?;
-    let network = theory::network(case.settings, &top.replicas).ok()?;
+    let network = theory::network(case.settings, &top.replicas)?;
     let round = network.round_s();
     if round <= 0.0 {
         return Some("All delays are zero, so there is no theory but the speed of the machine.".to_owned());
@@ -97,7 +97,7 @@ fn expectation(case: &Case) -> Option<String> {
             "{alone}; {} can serve at most {} requests/s, which {} workers reach.",
             station.name,
             rate(station.capacity()),
-            times(network.knee() / f64::from(case.settings.loops.max(1)))
+            times(network.knee() / f64::from(case.settings.loops()))
         ),
         None => format!("{alone}, and no service has a limit."),
     })

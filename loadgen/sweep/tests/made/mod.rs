@@ -6,7 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
-use sweep::result::{Estimate, Latency, Machine, Placement, SCHEMA, Sample, Settings, Step, Sweep, Verdict};
+use sweep::result::{
+    Dockercoins, Estimate, Latency, Machine, Placement, SCHEMA, Sample, Settings, Step, Sweep, Verdict,
+};
 use sweep::{laws, theory, verdict};
 
 /// Errors that are the same on each run: from −1 to 1, without a trend.
@@ -30,19 +32,36 @@ pub fn settings() -> Settings {
         scaled: "worker".to_owned(),
         replicas: (1..=10).collect(),
         set: BTreeMap::new(),
-        rng_delay_ms: 100.0,
-        hasher_delay_ms: 100.0,
-        think_ms: 100.0,
-        rng_concurrency: 1,
-        hasher_concurrency: 0,
-        loops: 1,
-        keep_alive: false,
+        unit: "hashes/s".to_owned(),
+        load: None,
+        url: None,
+        dockercoins: Some(Dockercoins {
+            rng_delay_ms: 100.0,
+            hasher_delay_ms: 100.0,
+            think_ms: 100.0,
+            rng_concurrency: 1,
+            hasher_concurrency: 0,
+            loops: 1,
+            keep_alive: false,
+            ledger: "memory".to_owned(),
+        }),
         measure_s: 5.0,
         precision: None,
         settle_s: 5.0,
         repeats: 1,
-        ledger: "memory".to_owned(),
     }
+}
+
+/// The mine, with other delays or slots.
+pub fn settings_with(change: impl Fn(&mut Dockercoins)) -> Settings {
+    let mut settings = settings();
+    settings.dockercoins.iter_mut().for_each(change);
+    settings
+}
+
+/// The mine without delays: the processor is the limit.
+pub fn without_delays() -> Settings {
+    settings_with(|set| (set.rng_delay_ms, set.hasher_delay_ms, set.think_ms) = (0.0, 0.0, 0.0))
 }
 
 /// A run of these settings that goes as the model says, but for an error of `noise`, a share.
@@ -157,16 +176,15 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
         Vec::new()
     };
     Step {
-        workers: replicas["worker"],
         replicas,
         repeat,
         from_s,
         to_s: from_s + settings.measure_s,
         converged_s: 0.02,
         steady: true,
-        hashes_per_second: Estimate { value, low: value - half, high: value + half },
-        theory_hashes_per_second: theory,
-        mva_hashes_per_second: mva,
+        throughput: Estimate { value, low: value - half, high: value + half },
+        theory,
+        mva,
         loop_time: Latency {
             count: (value * settings.measure_s) as u64,
             failed: 0,
@@ -209,14 +227,14 @@ fn time(timeline: &mut Vec<Sample>, settings: &Settings, step: &Step, since: f64
     let mut at_s = since;
     while at_s < step.to_s {
         let settling = at_s < step.from_s;
-        let value = step.hashes_per_second.value;
+        let value = step.throughput.value;
         let approach = if settling { 1.0 - 0.5 * (step.from_s - at_s) / (step.from_s - since) } else { 1.0 };
         let missing = (20.0..21.5).contains(&at_s);
         timeline.push(Sample {
             at_s,
             replicas: step.swept(settings),
             measuring: !settling,
-            hashes_per_second: (!missing).then(|| value * approach * (1.0 + 4.0 * noise * errors.next())),
+            throughput: (!missing).then(|| value * approach * (1.0 + 4.0 * noise * errors.next())),
             probe_ms: if missing {
                 BTreeMap::new()
             } else {

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use anyhow::{Context, bail};
+use instrument::result::SCHEMA;
 use serde_json::Value;
 
 use self::side::{Basis, Runs};
@@ -201,9 +202,15 @@ fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn read(path: &Path) -> anyhow::Result<Value> {
     let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let value: Value = serde_json::from_str(&text).with_context(|| format!("{} is not JSON", path.display()))?;
+    let reads = match value.get("steps") {
+        Some(_) => ::sweep::result::OLDEST..=::sweep::result::SCHEMA,
+        None => SCHEMA..=SCHEMA,
+    };
     match value.get("schema").and_then(Value::as_u64) {
-        Some(1) => Ok(value),
-        Some(other) => bail!("{} has the schema version {other}, and this program reads version 1", path.display()),
+        Some(found) if u32::try_from(found).is_ok_and(|found| reads.contains(&found)) => Ok(value),
+        Some(other) => {
+            bail!("{} has the schema version {other}, and this program reads up to {}", path.display(), reads.end())
+        }
         None => bail!("{} is no result of bench or sweep: it names no schema version", path.display()),
     }
 }

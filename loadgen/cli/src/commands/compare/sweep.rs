@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use stats::Estimate;
+use sweep::format::replicas;
 use sweep::result::{Latency, Step, Sweep};
 
 use super::side::Runs;
@@ -15,14 +16,15 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
     let (first, second) = (places(before), places(after));
     for (place, a) in &first {
         let name = describe(a[0]);
+        let unit = before.first().map_or("", |sweep| sweep.settings.unit.trim_end_matches("/s"));
         let Some(b) = second.get(place) else {
             notes.push(format!("Only the first side has a step with {name}."));
             continue;
         };
         let rates = |steps: &[&Step]| -> Runs {
-            steps.iter().map(|step| (step.hashes_per_second.value, Some(step.hashes_per_second))).collect()
+            steps.iter().map(|step| (step.throughput.value, Some(step.throughput))).collect()
         };
-        figures.push(Figure::judge(args, &format!("{name}: hashes"), "/s", Goal::High, &rates(a), &rates(b)));
+        figures.push(Figure::judge(args, &format!("{name}: {unit}"), "/s", Goal::High, &rates(a), &rates(b)));
         for service in a[0].probes.keys() {
             let waits = |steps: &[&Step]| -> Runs {
                 steps
@@ -50,17 +52,20 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
 }
 
 /// The steps of all runs of a side, by their replicas.
-fn places(runs: &[Sweep]) -> BTreeMap<(u32, &BTreeMap<String, u32>), Vec<&Step>> {
+fn places(runs: &[Sweep]) -> BTreeMap<&BTreeMap<String, u32>, Vec<&Step>> {
     let mut places: BTreeMap<_, Vec<&Step>> = BTreeMap::new();
     for step in runs.iter().flat_map(|run| &run.steps) {
-        places.entry((step.workers, &step.replicas)).or_default().push(step);
+        places.entry(&step.replicas).or_default().push(step);
     }
     places
 }
 
+/// The replicas of a step: the workers first, and of the others those of which there are several, or which are alone.
 fn describe(step: &Step) -> String {
-    let mut parts = vec![format!("{} workers", step.workers)];
-    let others = step.replicas.iter().filter(|(service, count)| *service != "worker" && **count > 1);
+    let mut parts: Vec<String> = Vec::new();
+    parts.extend(step.replicas.get("worker").map(|count| replicas(*count, "worker")));
+    let alone = step.replicas.len() == 1;
+    let others = step.replicas.iter().filter(|(service, count)| *service != "worker" && (**count > 1 || alone));
     parts.extend(others.map(|(service, count)| format!("{service}={count}")));
     parts.join(", ")
 }

@@ -13,13 +13,14 @@ const SPINNER: [&str; 4] = ["◐", "◓", "◑", "◒"];
 /// Writes progress to standard error.
 pub struct Progress {
     terminal: bool,
+    unit: String,
     turn: usize,
 }
 
 impl Progress {
-    /// For a terminal, or for a file.
-    pub fn new(terminal: bool) -> Self {
-        Self { terminal, turn: 0 }
+    /// For a terminal, or for a file, of a sweep with throughput in this unit.
+    pub fn new(terminal: bool, unit: &str) -> Self {
+        Self { terminal, unit: unit.to_owned(), turn: 0 }
     }
 
     /// Takes the moving line away.
@@ -42,17 +43,18 @@ impl Watcher for Progress {
         }
         self.turn = (self.turn + 1) % SPINNER.len();
         let doing = if sample.measuring { "measuring" } else { "settling" };
-        let rate = sample.hashes_per_second.map_or("…".to_owned(), format::rate);
+        let rate = sample.throughput.map_or("…".to_owned(), format::rate);
         let probes: Vec<String> =
             sample.probe_ms.iter().map(|(service, ms)| format!("{service} {}", format::time(*ms))).collect();
         // The end comes first: on a narrow terminal the rest is cut.
         let line = format!(
-            "{} {} left, step {} of {}, {} replicas, {doing}: {rate} hashes/s, {}",
+            "{} {} left, step {} of {}, {} replicas, {doing}: {rate} {}, {}",
             SPINNER[self.turn],
             minutes(outlook.left),
             outlook.step,
             outlook.steps,
             sample.replicas,
+            self.unit,
             probes.join(", "),
         );
         let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
@@ -64,10 +66,15 @@ impl Watcher for Progress {
 
     fn step(&mut self, step: &Step, settings: &Settings) {
         self.clear();
-        let rate = step.hashes_per_second;
+        let rate = step.throughput;
         let what = format::replicas(step.swept(settings), &settings.scaled);
         let theory = step.deviation().map(|share| format!(", {} from theory", format::difference(share)));
-        anstream::eprintln!("{what:>12}: {:>7} hashes/s{}", format::rate(rate.value), theory.unwrap_or_default());
+        anstream::eprintln!(
+            "{what:>12}: {:>7} {}{}",
+            format::rate(rate.value),
+            settings.unit,
+            theory.unwrap_or_default()
+        );
     }
 }
 

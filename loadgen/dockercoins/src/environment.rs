@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use kit::settings;
 
-use crate::result::Settings;
+use sweep::result::{Dockercoins, Settings};
 
 /// The variables of one service.
-pub(super) type Environment = BTreeMap<String, String>;
+pub(crate) type Environment = BTreeMap<String, String>;
 
 /// Completes the settings with what the services were started with; what is not set has the services' own default.
-pub(super) fn complete(found: &mut Settings, services: &BTreeMap<String, Environment>) {
+pub(crate) fn complete(found: &mut Settings, services: &BTreeMap<String, Environment>) {
     let set = |service: &str, name: &str| services.get(service).and_then(|environment| environment.get(name));
     let ms = |service: &str, name: &str, default: Duration| {
         let duration = set(service, name).and_then(|text| settings::duration(text).ok()).unwrap_or(default);
@@ -21,6 +21,7 @@ pub(super) fn complete(found: &mut Settings, services: &BTreeMap<String, Environ
         set(service, name).and_then(|text| text.parse().ok()).unwrap_or(default)
     };
     let (rng, hasher, worker) = (rng::Config::default(), hasher::Config::default(), worker::Config::default());
+    let found = found.dockercoins.get_or_insert_with(Dockercoins::default);
     found.rng_delay_ms = ms("rng", "RNG_DELAY", rng.delay);
     found.hasher_delay_ms = ms("hasher", "HASHER_DELAY", hasher.delay);
     found.think_ms = ms("worker", "WORKER_THINK", worker.think);
@@ -32,7 +33,7 @@ pub(super) fn complete(found: &mut Settings, services: &BTreeMap<String, Environ
 }
 
 /// Reads `NAME=value` pairs as the engine lists them.
-pub(super) fn pairs(list: &[String]) -> Environment {
+pub(crate) fn pairs(list: &[String]) -> Environment {
     let pairs = list.iter().filter_map(|pair| pair.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
@@ -49,6 +50,7 @@ mod tests {
         ]);
         let mut found = Settings::default();
         complete(&mut found, &services);
+        let found = found.dockercoins.expect("it was completed");
         assert_eq!((found.rng_delay_ms, found.rng_concurrency, found.keep_alive), (50.0, 2, true));
         assert_eq!((found.hasher_delay_ms, found.hasher_concurrency, found.think_ms), (100.0, 0, 100.0));
     }

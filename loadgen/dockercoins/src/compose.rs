@@ -16,10 +16,11 @@ use swarm::bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
 };
 
-use super::deployed::{Addresses, Counter};
-use super::environment::{Environment, complete, pairs};
-use super::{Error, Observation, Placed, Platform, Replicas};
-use crate::result::{Machine, Settings};
+use crate::application::{Application, Observation};
+use crate::deployed::{Addresses, Counter};
+use crate::environment::{Environment, complete, pairs};
+use sweep::platform::{Error, Placed, Platform, Replicas};
+use sweep::result::{Machine, Settings};
 
 const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
@@ -265,6 +266,20 @@ impl Platform for Compose {
         Ok(())
     }
 
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn restore(&mut self) -> Result<(), Error> {
+        let found = self.found.clone();
+        self.scale(&found).await.map_err(|error| {
+            let by_hand: Vec<String> = found.iter().map(|(name, count)| format!("--scale {name}={count}")).collect();
+            Error(format!("{error}\n  by hand: docker compose -f compose/compose.yml up -d {}", by_hand.join(" ")))
+        })
+    }
+}
+
+impl Application for Compose {
     async fn observe(&mut self) -> Result<Observation, Error> {
         let addresses = |replicas: &Vec<Replica>| -> Addresses {
             let known =
@@ -297,10 +312,6 @@ impl Platform for Compose {
         ["rng", "hasher"].into_iter().filter_map(first).collect()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
-        Ok(Vec::new())
-    }
-
     async fn whole(&mut self) -> Result<bool, Error> {
         for (service, replicas) in &self.replicas {
             let now = self.containers(service).await?;
@@ -309,14 +320,6 @@ impl Platform for Compose {
             }
         }
         Ok(true)
-    }
-
-    async fn restore(&mut self) -> Result<(), Error> {
-        let found = self.found.clone();
-        self.scale(&found).await.map_err(|error| {
-            let by_hand: Vec<String> = found.iter().map(|(name, count)| format!("--scale {name}={count}")).collect();
-            Error(format!("{error}\n  by hand: docker compose -f compose/compose.yml up -d {}", by_hand.join(" ")))
-        })
     }
 }
 

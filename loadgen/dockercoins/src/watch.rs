@@ -2,29 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use crate::platform::Platform;
-use crate::result::{Estimate, Sample};
+use sweep::driver::Moment;
+use sweep::result::Estimate;
+use sweep::run::{SETTLED_LOOPS, SHORTEST_MEASURE, SHORTEST_SETTLE, STEADY_PIECE};
 
-use super::probes::Probed;
-use super::{Place, Run, Watcher};
+use crate::application::Application;
+use crate::probes::{Probed, Probes};
+use crate::track::Track;
 
 /// How often the application is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 
-/// A step settles for this many loops: with the first, every worker has come into step with the new replicas.
-pub const SETTLED_LOOPS: f64 = 1.3;
-
-/// The shortest time to settle.
-pub const SHORTEST_SETTLE: Duration = Duration::from_millis(500);
-
-/// Where loops are long, the rate is steady when it is the same in two pieces of this length that follow each other.
-pub const STEADY_PIECE: Duration = Duration::from_millis(1200);
-
 /// Rates that differ by no more than this share are the same.
 const STEADY: f64 = 0.03;
-
-/// However sure the rate seems, it is measured for this long.
-pub const SHORTEST_MEASURE: Duration = Duration::from_secs(2);
 
 /// The rate that is shown while the run goes on is that of this time.
 const SHOWN_WINDOW: Duration = Duration::from_millis(1500);
@@ -36,7 +26,7 @@ const RECOVERY: Duration = Duration::from_secs(120);
 pub struct Seen {
     pub from: Instant,
     pub to: Instant,
-    pub hashes_per_second: Option<Estimate>,
+    pub throughput: Option<Estimate>,
     pub steady: bool,
     pub probed: Probed,
     pub recovered_s: Option<f64>,
@@ -46,14 +36,30 @@ pub struct Seen {
 /// The run was stopped.
 pub struct Stopped;
 
-impl<P: Platform, W: Watcher> Run<'_, P, W> {
+/// A step under way.
+pub struct Watch<'a, 'm, P> {
+    pub platform: &'a mut P,
+    pub moment: &'a mut Moment<'m>,
+    pub track: &'a mut Track,
+    pub probes: &'a Probes,
+}
+
+impl<P: Application> Watch<'_, '_, P> {
+    /// Settles and measures.
+    pub async fn step(&mut self) -> Result<Seen, Stopped> {
+        self.probes.reset();
+        let steady = self.settle().await?;
+        self.probes.reset();
+        self.measure(steady).await
+    }
+
     /// Waits until every worker has gone round once, or, where that takes long, until the rate is the same in two pieces
     /// of time; false where the time for it ran out.
-    pub async fn settle(&mut self, place: Place) -> Result<bool, Stopped> {
+    async fn settle(&mut self) -> Result<bool, Stopped> {
         let since = Instant::now();
-        let limit = Duration::from_secs_f64(self.plan.settings.settle_s);
+        let limit = Duration::from_secs_f64(self.moment.settings.settle_s);
         loop {
-            self.look(place, false).await?;
+            self.look(false).await?;
             let now = Instant::now();
             if self.is_settled(since, now) {
                 return Ok(true);
@@ -78,13 +84,13 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
 
     /// Looks on until the rate is known well enough, or for the measuring time. A lost task or node lengthens it: the time
     /// until all is whole again is told, and the measuring begins anew.
-    pub async fn measure(&mut self, place: Place, mut steady: bool) -> Result<Seen, Stopped> {
+    async fn measure(&mut self, mut steady: bool) -> Result<Seen, Stopped> {
         let mut from = Instant::now();
         let mut lost: Option<Instant> = None;
         let mut recovered_s = None;
         let mut notes = Vec::new();
         loop {
-            self.look(place, lost.is_none()).await?;
+            self.look(lost.is_none()).await?;
             let whole = self.platform.whole().await.unwrap_or(false);
             let now = Instant::now();
             match (whole, lost) {
@@ -94,7 +100,7 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
                     recovered_s = Some(recovered_s.unwrap_or(0.0) + seconds);
                     notes.push(format!("A task was lost while this was measured; all ran again after {seconds:.1} s, and the measuring began anew."));
                     lost = None;
-                    steady = self.settle(place).await?;
+                    steady = self.settle().await?;
                     from = Instant::now();
                     self.probes.reset();
                 }
@@ -113,18 +119,18 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
         }
         let to = Instant::now();
         let probed = tokio::select! {
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.moment.stop.cancelled() => return Err(Stopped),
             probed = self.probes.close() => probed,
         };
         notes.extend(probed.notes());
-        let hashes_per_second = self.track.estimate(from, to);
-        let steady = steady && self.is_steady(from, to, hashes_per_second);
-        Ok(Seen { from, to, hashes_per_second, steady, probed, recovered_s, notes })
+        let throughput = self.track.estimate(from, to);
+        let steady = steady && self.is_steady(from, to, throughput);
+        Ok(Seen { from, to, throughput, steady, probed, recovered_s, notes })
     }
 
     /// Whether a step has been measured for long enough.
     fn is_enough(&self, from: Instant, now: Instant) -> bool {
-        let settings = &self.plan.settings;
+        let settings = self.moment.settings;
         if (now - from).as_secs_f64() >= settings.measure_s {
             return true;
         }
@@ -146,27 +152,23 @@ impl<P: Platform, W: Watcher> Run<'_, P, W> {
     }
 
     /// Looks at the application once, after a pause.
-    async fn look(&mut self, place: Place, measuring: bool) -> Result<(), Stopped> {
+    async fn look(&mut self, measuring: bool) -> Result<(), Stopped> {
         tokio::select! {
             biased;
-            () = self.stop.cancelled() => return Err(Stopped),
+            () = self.moment.stop.cancelled() => return Err(Stopped),
             () = tokio::time::sleep(LOOK) => {}
         }
-        let mut hashes_per_second = None;
+        let mut throughput = None;
         match self.platform.observe().await {
             Ok(observation) => {
                 let now = observation.at;
                 self.track.push(observation);
-                hashes_per_second = self.track.rate(now - SHOWN_WINDOW, now);
+                throughput = self.track.rate(now - SHOWN_WINDOW, now);
             }
             // One look that fails is a gap; a platform that stays away ends the step by its settling time.
             Err(error) => tracing::debug!(%error, "a gap in the time series"),
         }
-        let at_s = self.began.elapsed().as_secs_f64();
-        let probe_ms = self.probes.last_ms();
-        let sample = Sample { at_s, replicas: place.replicas, measuring, hashes_per_second, probe_ms };
-        self.watcher.sample(place.outlook(self.pace.left()), &sample);
-        self.timeline.push(sample);
+        self.moment.sample(measuring, throughput, self.probes.last_ms());
         Ok(())
     }
 }

@@ -10,7 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, ToSocketAddrs, lookup_host};
 use tokio::time::timeout;
 
-use super::{Error, Load, Observation};
+use sweep::platform::Error;
+
+use crate::application::{Load, Observation};
 
 /// How long one question may take. A look that takes longer is a gap in the time series.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
@@ -19,10 +21,10 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 const LONGEST_ANSWER: u64 = 1 << 20;
 
 /// Where the replicas of a service answer, by replica.
-pub(super) type Addresses = BTreeMap<String, SocketAddr>;
+pub(crate) type Addresses = BTreeMap<String, SocketAddr>;
 
 /// Where hashes are counted.
-pub(super) enum Counter {
+pub(crate) enum Counter {
     /// The ledger itself, in which workers announce themselves.
     Ledger(Box<Ledger>),
     /// The page's figures, where Redis cannot be reached: only the sum is known, about once a second.
@@ -108,7 +110,7 @@ fn load(service: &str, metrics: &str) -> Option<Load> {
 }
 
 /// The addresses that a name has now, each under its own text.
-pub(super) async fn resolve(name: &str, port: u16) -> Addresses {
+pub(crate) async fn resolve(name: &str, port: u16) -> Addresses {
     let found = timeout(ANSWER_WITHIN, lookup_host((name, port))).await;
     let found = found.ok().and_then(Result::ok).into_iter().flatten();
     found.map(|address| (address.ip().to_string(), address)).collect()

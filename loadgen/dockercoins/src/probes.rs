@@ -10,13 +10,16 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer, V2DeflateSerializer};
 use ping::{Options, Probe, Sampler, Sampling, Snapshot};
 
-use crate::platform::{Error, Platform};
-use crate::result::Latency;
+use sweep::platform::Error;
+use sweep::result::Latency;
+
+use crate::application::Application;
 
 /// How long after the end of a step its probes may take to finish.
 const LAST_PROBES: Duration = Duration::from_secs(5);
 
 /// A sampler for each service.
+#[derive(Default)]
 pub struct Probes(BTreeMap<String, Sampler>);
 
 /// What they saw in a step, by service.
@@ -24,7 +27,7 @@ pub struct Probed(BTreeMap<String, Snapshot>);
 
 impl Probes {
     /// Starts so many probes a second of each service of a platform.
-    pub fn start<P: Platform>(platform: &P, rate: f64) -> Result<Self, Error> {
+    pub fn start<P: Application>(platform: &P, rate: f64) -> Result<Self, Error> {
         let start = |(service, url): (String, String)| {
             let failed = |error: &dyn std::fmt::Display| Error(format!("probe of {service}: {error}"));
             let probe = Probe::new(&url, Options::default()).map_err(|error| failed(&error))?;

@@ -15,8 +15,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use worker::{Outcome, Target, Worker};
 
-use super::{Error, Load, Observation, Placed, Platform, Replicas};
-use crate::result::{Machine, Settings};
+use crate::application::{Application, Load, Observation};
+use sweep::platform::{Error, Placed, Platform, Replicas};
+use sweep::result::{Machine, Settings};
 
 /// How often a worker commits and announces: finer than in a swarm, as it costs nothing here.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
@@ -95,7 +96,9 @@ impl Platform for Embedded {
     }
 
     async fn describe(&mut self, settings: &mut Settings, _: &mut Machine) -> Result<(), Error> {
-        settings.ledger = self.ledger.kind().to_owned();
+        if let Some(found) = &mut settings.dockercoins {
+            found.ledger = self.ledger.kind().to_owned();
+        }
         Ok(())
     }
 
@@ -126,6 +129,22 @@ impl Platform for Embedded {
         Ok(())
     }
 
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn restore(&mut self) -> Result<(), Error> {
+        self.scale_workers(0).await?;
+        let Outcome { accepted, committed } = self.past;
+        if committed < accepted {
+            let lost = accepted - committed;
+            return Err(Error(format!("the ledger did not take {lost} of {accepted} hashes: is Redis still there?")));
+        }
+        Ok(())
+    }
+}
+
+impl Application for Embedded {
     async fn observe(&mut self) -> Result<Observation, Error> {
         let failed = |error| Error(format!("the ledger does not answer: {error}"));
         let workers = self.ledger.workers().await.map_err(failed)?.known;
@@ -147,22 +166,8 @@ impl Platform for Embedded {
             .into()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
-        Ok(Vec::new())
-    }
-
     async fn whole(&mut self) -> Result<bool, Error> {
         Ok(self.workers.iter().all(|mining| !mining.worker.is_finished()))
-    }
-
-    async fn restore(&mut self) -> Result<(), Error> {
-        self.scale_workers(0).await?;
-        let Outcome { accepted, committed } = self.past;
-        if committed < accepted {
-            let lost = accepted - committed;
-            return Err(Error(format!("the ledger did not take {lost} of {accepted} hashes: is Redis still there?")));
-        }
-        Ok(())
     }
 }
 

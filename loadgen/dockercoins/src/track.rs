@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use stats::Estimate;
 
 use self::heard::Heard;
-use crate::platform::{Load, Observation};
-use crate::result::Latency;
+use crate::application::{Load, Observation};
+use sweep::result::Latency;
 
 /// Everything that was observed, in order.
 #[derive(Debug, Default)]

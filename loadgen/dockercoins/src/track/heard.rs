@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ledger::Announcement;
 use stats::progress::{Mark, Progress, Worker};
 
-use crate::platform::Observation;
+use crate::application::Observation;
 
 /// A worker that has said nothing new for so long no longer keeps the others waiting, in seconds: it announces itself once a
 /// second.

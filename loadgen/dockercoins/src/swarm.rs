@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use swarm::{Engine, Swarm as Manager};
 
-use super::deployed::{Addresses, Counter, resolve};
-use super::environment::{Environment, complete};
-use super::{Error, Observation, Placed, Platform, Replicas};
-use crate::result::{Machine, Settings};
+use crate::application::{Application, Observation};
+use crate::deployed::{Addresses, Counter, resolve};
+use crate::environment::{Environment, complete};
+use sweep::platform::{Error, Placed, Platform, Replicas};
+use sweep::result::{Machine, Settings};
 
 /// The services that are watched and may be scaled.
 const SERVICES: [&str; 3] = ["worker", "rng", "hasher"];
@@ -168,6 +169,33 @@ impl Platform for Swarm {
         Ok(())
     }
 
+    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
+        let mut placement = Vec::new();
+        for (service, full) in &self.names {
+            // A step has just been measured, so the service has converged but for what was lost in the last moment.
+            let converged = self.manager.converge(full, self.config.bound).await.map_err(said)?;
+            placement.extend(converged.running.iter().map(|task| Placed {
+                service: service.clone(),
+                task: task.name(service),
+                node: converged.node_of(task).to_owned(),
+                // A container's host name is the beginning of its id, unless the service was given one.
+                replica: task.container.as_ref().and_then(|id| Some(id.get(..12)?.to_owned())),
+            }));
+        }
+        Ok(placement)
+    }
+
+    async fn restore(&mut self) -> Result<(), Error> {
+        let by_name = self.found.iter().filter_map(|(service, count)| Some((self.names.get(service)?.clone(), *count)));
+        let saved: BTreeMap<String, u32> = by_name.collect();
+        self.manager.restore(&saved).await.map_err(|error| {
+            let by_hand: Vec<String> = saved.iter().map(|(name, count)| format!("{name}={count}")).collect();
+            Error(format!("{error}\n  by hand: docker service scale {}", by_hand.join(" ")))
+        })
+    }
+}
+
+impl Application for Swarm {
     async fn observe(&mut self) -> Result<Observation, Error> {
         let mut replicas: BTreeMap<String, Addresses> = BTreeMap::new();
         if self.inside {
@@ -190,22 +218,6 @@ impl Platform for Swarm {
             .into()
     }
 
-    async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
-        let mut placement = Vec::new();
-        for (service, full) in &self.names {
-            // A step has just been measured, so the service has converged but for what was lost in the last moment.
-            let converged = self.manager.converge(full, self.config.bound).await.map_err(said)?;
-            placement.extend(converged.running.iter().map(|task| Placed {
-                service: service.clone(),
-                task: task.name(service),
-                node: converged.node_of(task).to_owned(),
-                // A container's host name is the beginning of its id, unless the service was given one.
-                replica: task.container.as_ref().and_then(|id| Some(id.get(..12)?.to_owned())),
-            }));
-        }
-        Ok(placement)
-    }
-
     async fn whole(&mut self) -> Result<bool, Error> {
         if self.audible().is_some_and(|audible| audible < self.workers as usize) {
             return Ok(false);
@@ -216,14 +228,5 @@ impl Platform for Swarm {
             }
         }
         Ok(true)
-    }
-
-    async fn restore(&mut self) -> Result<(), Error> {
-        let by_name = self.found.iter().filter_map(|(service, count)| Some((self.names.get(service)?.clone(), *count)));
-        let saved: BTreeMap<String, u32> = by_name.collect();
-        self.manager.restore(&saved).await.map_err(|error| {
-            let by_hand: Vec<String> = saved.iter().map(|(name, count)| format!("{name}={count}")).collect();
-            Error(format!("{error}\n  by hand: docker service scale {}", by_hand.join(" ")))
-        })
     }
 }
