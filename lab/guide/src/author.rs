@@ -9,16 +9,14 @@ use swarm::patient;
 
 use crate::check::{Answer, Check, Finding, Outcome, Scene};
 use crate::facts::Facts;
-use crate::lab::{Commands, Lab, Mistake, Step};
+use crate::lab::{Commands, Lab, Step};
+use crate::mistake;
 use crate::need::Need;
 use crate::place::Place;
 use crate::reset;
 
 /// How long a check may take to pass after its solution; a node that dies is noticed after some 15 s.
-const PASSES_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 90 });
-
-/// How long the sentence to a mistake may take to come: a task that cannot start says so after some seconds.
-const SAID_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 60 });
+const PASSES_WITHIN: Duration = Duration::from_secs(if cfg!(test) { 0 } else { 90 });
 
 /// How one lab went.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,7 +69,7 @@ pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&
             walked.skipped.push(format!("{name}: {reason}"));
             continue;
         }
-        let saw = walk_step(place, step, &mut walked).await.with_context(|| name.clone())?;
+        let saw = walk_step(place, step, facts, &mut walked).await.with_context(|| name.clone())?;
         walked.steps += 1;
         say(&format!("  ok  {name} {} ({:.0} s)  {saw}", step.title, at.elapsed().as_secs_f64()));
     }
@@ -90,22 +88,27 @@ pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&
 /// # Errors
 /// When a command fails, or there is none for this Swarm.
 pub async fn replay(place: &Place, step: &Step) -> Result<usize> {
-    run_all(place, step.commands(), true).await
+    run_all(place, step.commands(), &mut Facts::gather(place).await?, true).await
 }
 
 /// Runs the blocks that are for this Swarm; returns how many.
-async fn run_all(place: &Place, blocks: impl Iterator<Item = &Commands>, must: bool) -> Result<usize> {
+pub(crate) async fn run_all<'a>(
+    place: &Place,
+    blocks: impl IntoIterator<Item = &'a Commands>,
+    facts: &mut Facts,
+    must: bool,
+) -> Result<usize> {
     let mut ran = 0;
     for block in blocks {
-        // The facts change as steps are done: there is a token only once there is a swarm.
-        let facts = Facts::gather(place).await?;
         if facts.applies(block) {
             if must {
-                reset::run_ok(place, block, &facts).await?;
+                reset::run_ok(place, block, facts).await?;
             } else {
-                reset::run(place, block, &facts).await?;
+                reset::run(place, block, facts).await?;
             }
             ran += 1;
+            // They change as steps are done: there is a token only once there is a swarm.
+            *facts = Facts::gather(place).await?;
         }
     }
     Ok(ran)
@@ -125,8 +128,7 @@ pub async fn remember(place: &Place, facts: &Facts, step: &Step) -> BTreeMap<Str
     begun
 }
 
-async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<String> {
-    let facts = Facts::gather(place).await?;
+async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Walked) -> Result<String> {
     let begun = remember(place, &facts, step).await;
     let ours: Vec<&Check> = step.checks.iter().filter(|check| facts.holds(&check.only)).collect();
     let scene = Scene {
@@ -138,7 +140,7 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
         begun: &begun,
         glance: true,
     };
-    let mut wrong = Vec::new();
+    let (mut wrong, mut said) = (Vec::new(), Vec::new());
     for check in &ours {
         let found =
             if check.keep { check.look(&scene, patient(PASSES_WITHIN), true).await } else { check.once(&scene).await };
@@ -149,6 +151,7 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
             (true, Outcome::Not) => {
                 wrong.push(format!("`{}` does not hold before the step: {}", check.line, found.said))
             }
+            (_, Outcome::Not) => said.push(found.said),
             _ => {}
         }
     }
@@ -156,14 +159,13 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
         bail!("before the step:\n  {}", wrong.join("\n  "));
     }
     for mistake in &step.mistakes {
-        walk_mistake(place, step, mistake, &begun).await?;
+        mistake::walk(place, step, mistake, &mut facts, &begun, &said).await?;
         walked.mistakes += 1;
     }
-    let ran = run_all(place, step.commands(), true).await?;
+    let ran = run_all(place, step.commands(), &mut facts, true).await?;
     if ran == 0 && step.question.is_none() && step.ask.is_none() {
         bail!("the step has nothing to do on this Swarm");
     }
-    let facts = Facts::gather(place).await?;
     let mut scene = Scene {
         place,
         facts: &facts,
@@ -189,7 +191,13 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
             if let Some(why) = takes_anything(check, &scene, &value).await {
                 failed.push(why);
             }
-            scene.typed = Some(value);
+            scene.typed = Some(match read(place, &facts, step).await {
+                Ok(read) => read.unwrap_or(value),
+                Err(error) => {
+                    failed.push(format!("{error:#}"));
+                    continue;
+                }
+            });
         }
         let found = check.look(&scene, patient(PASSES_WITHIN), true).await;
         match found.outcome {
@@ -207,6 +215,13 @@ async fn walk_step(place: &Place, step: &Step, walked: &mut Walked) -> Result<St
     Ok(measured.join("; "))
 }
 
+/// What a student reads who follows the solution, where it has a command for that.
+async fn read(place: &Place, facts: &Facts, step: &Step) -> Result<Option<String>> {
+    let Some(block) = step.readings().find(|block| facts.applies(block)) else { return Ok(None) };
+    let output = reset::run_ok(place, block, facts).await.context("the solution's own reading")?;
+    Ok(Some(output.stdout.trim().to_owned()))
+}
+
 /// A typed answer that is wrong must be refused.
 async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option<String> {
     let wrong = match crate::check::number_in(right) {
@@ -217,45 +232,6 @@ async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option
     let tried = Scene { typed: Some(wrong.clone()), ..*scene };
     let found = check.once(&tried).await;
     found.holds().then(|| format!("`{}` takes {wrong} for an answer, where {right} is right", check.line))
-}
-
-/// Makes a mistake, waits for the sentence that a student must get, and goes back where that is needed.
-async fn walk_mistake(place: &Place, step: &Step, mistake: &Mistake, begun: &BTreeMap<String, String>) -> Result<()> {
-    let ran = run_all(place, mistake.commands.iter(), false).await?;
-    if ran == 0 {
-        return Ok(());
-    }
-    let facts = Facts::gather(place).await?;
-    let wanted = facts.fill(&mistake.says)?;
-    let scene = Scene {
-        place,
-        facts: &facts,
-        question: step.question.as_ref(),
-        choice: step.question.as_ref().map(|question| question.right),
-        typed: None,
-        begun,
-        glance: true,
-    };
-    let started = Instant::now();
-    let said = loop {
-        let findings = check(step, &scene, Duration::ZERO, false).await;
-        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let failing: Vec<String> =
-            findings.iter().filter(|(_, found)| found.fails()).map(|(_, found)| plain(&found.said)).collect();
-        if failing.iter().any(|said| said.contains(&wanted)) {
-            break None;
-        }
-        if started.elapsed() > patient(SAID_WITHIN) {
-            break Some(failing);
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    };
-    if let Some(said) = said {
-        let title = if mistake.title.is_empty() { "the mistake" } else { &mistake.title };
-        bail!("{title}: no line of the check says `{wanted}`; they say:\n  {}", said.join("\n  "));
-    }
-    run_all(place, mistake.back.iter(), true).await.context("the way back from a mistake")?;
-    Ok(())
 }
 
 /// Looks at every line of a step that is for this Swarm: first those that are quick, and those that measure only when

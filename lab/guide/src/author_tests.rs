@@ -42,6 +42,10 @@ Make it.
 
 Answer: **b**.
 
+```answer
+sed 's/$/ is in it/' made
+```
+
 - a) It was not there before.
 
 ### Check
@@ -54,18 +58,18 @@ changed output head "ls" else "Nothing was made."
 keep unchanged output head "ls .. | wc -l" else "Something was made beside the folder."
 ```
 
-### Mistake: another name
+### Mistake: another number
 
 ```sh
-echo 42 > maid
+echo 41 > made
 ```
 
 ```says
-Make it: `echo 42 > made`
+on head it says `41`
 ```
 
 ```sh
-rm maid
+rm made
 ```
 "#;
 
@@ -78,7 +82,7 @@ async fn walk_text(text: &str) -> Result<Walked, String> {
     let place = Place::Machines { nodes: vec![head], folder: inner.display().to_string() };
     let lab = crate::parse::lab(text, "coins", "files").map_err(|error| error.to_string())?;
     let mut walked = Walked::default();
-    match walk_step(&place, &lab.steps[0], &mut walked).await {
+    match walk_step(&place, &lab.steps[0], Facts::gather(&place).await.unwrap(), &mut walked).await {
         Ok(_) => Ok(walked),
         Err(error) => Err(format!("{error:#}")),
     }
@@ -102,21 +106,49 @@ async fn each_fault_of_a_lab_is_found() {
         ("keep unchanged output head \"ls .. | wc -l\"", "keep unchanged output head ls", "it has changed"),
         ("echo 42 > made\n```\n\n### Observe", "true\n```\n\n### Observe", "after the solution"),
         ("echo 42 > made\n```\n\n### Observe", "exit 7\n```\n\n### Observe", "this ended with 7"),
+        // One that fails in the middle counts, and what it was is said.
         (
-            "Make it: `echo 42 > made`\n```",
-            "You forgot it\n```",
-            "another name: no line of the check says `You forgot it`; they say",
+            "echo 42 > made\n```\n\n### Observe",
+            "cat nonsuch\necho 42 > made\n```\n\n### Observe",
+            "this failed, with 1: cat nonsuch",
         ),
-        ("echo 42 > maid", "echo 42 > made", "no line of the check says"),
-        ("rm maid", "rm nonsuch", "the way back from a mistake"),
+        (
+            "on head it says `41`",
+            "You forgot it",
+            "another number: no line of the check says `You forgot it`; they say",
+        ),
+        ("on head it says `41`", "Make it: `echo", "another number: `Make it: `echo` is said before the mistake too"),
+        ("on head it says `41`\n", "on head it says `41`\n```\n\n```sh\nfalse\n", "the way back from a mistake"),
+        ("echo 41 > made", "echo 42 > made", "no line of the check says"),
+        ("rm made", "rm nonsuch", "the way back from a mistake"),
+        ("sed 's/$/ is in it/' made", "echo 43", "43 is not what this swarm shows now"),
+        ("sed 's/$/ is in it/' made", "cat nonsuch", "the solution's own reading"),
         ("within 0.5", "within 1000000", "takes 520 for an answer, where 42 is right"),
         ("answer number output head \"cat made\"", "answer number output head \"cat nonsuch\"", "ended with 1"),
     ];
-    for (from, to, said) in cases {
+    // Side by side: each spends its time on starting shells.
+    let walks = cases.map(|(from, to, said)| async move {
         assert!(GOOD.contains(from), "{from}");
         let walked = walk_text(&GOOD.replacen(from, to, 1)).await;
         let error = walked.expect_err(&format!("{from} -> {to} was taken"));
         assert!(error.contains(said), "{from} -> {to}: {error}");
+    });
+    futures_util::future::join_all(walks).await;
+}
+
+#[tokio::test]
+async fn what_is_marked_may_fail_or_be_said_anyway() {
+    let middle = "echo 42 > made\n```\n\n### Observe";
+    for (from, to) in [
+        (middle, "cat nonsuch || true\necho 42 > made\n```\n\n### Observe"),
+        (middle, "if cat nonsuch; then false; fi\necho 42 > made\n```\n\n### Observe"),
+        (middle, "(cat nonsuch; true)\necho 42 > made\n```\n\n### Observe"),
+        ("### Do\n\n```sh\n", "### Do\n\n```sh may-fail\ncat nonsuch\n"),
+        ("says\non head it says `41`", "says anyway\nMake it: `echo"),
+    ] {
+        assert!(GOOD.contains(from), "{from}");
+        let walked = walk_text(&GOOD.replacen(from, to, 1)).await;
+        assert_eq!(walked.map(|walked| walked.held), Ok(5), "{from} -> {to}");
     }
 }
 

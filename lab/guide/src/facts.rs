@@ -136,6 +136,10 @@ impl Facts {
         Ok(filled)
     }
 
+    fn filled(&self, commands: &Commands) -> Result<Commands> {
+        Ok(Commands { script: self.fill(&commands.script)?, ..commands.clone() })
+    }
+
     /// The parts that are for this Swarm, filled in. A text that begins with `With IPVS:` or `Without IPVS:` is for one.
     ///
     /// # Errors
@@ -146,9 +150,10 @@ impl Facts {
             match part {
                 Part::Text(text) => ours.push(Part::Text(self.text(text)?)),
                 Part::Commands(commands) if self.applies(commands) => {
-                    ours.push(Part::Commands(Commands { script: self.fill(&commands.script)?, ..commands.clone() }));
+                    ours.push(Part::Commands(self.filled(commands)?));
                 }
-                Part::Commands(_) => {}
+                Part::Answer(commands) if self.applies(commands) => ours.push(Part::Answer(self.filled(commands)?)),
+                Part::Commands(_) | Part::Answer(_) => {}
             }
         }
         ours.retain(|part| !matches!(part, Part::Text(text) if text.is_empty()));
@@ -230,7 +235,8 @@ pub(crate) mod tests {
 
     #[test]
     fn each_swarm_gets_its_variant() {
-        let block = |only| Part::Commands(Commands { on: On::Here, only: vec![only], script: "x".to_owned() });
+        let block =
+            |only| Part::Commands(Commands { on: On::Here, only: vec![only], may_fail: false, script: "x".to_owned() });
         let parts = [block(Only::Ipvs), block(Only::NoIpvs), Part::Text("Without IPVS: slow.\n\nAll.".to_owned())];
         assert_eq!(facts(true).parts(&parts).unwrap(), [block(Only::Ipvs), Part::Text("All.".to_owned())]);
         let without = facts(false).parts(&parts).unwrap();

@@ -80,6 +80,14 @@ impl Step {
         let parts = if of(&self.solution) { &self.solution } else { &self.task };
         commands(parts)
     }
+
+    /// The commands by which a student reads what `Ask` asks for; one for each kind of Swarm.
+    pub fn readings(&self) -> impl Iterator<Item = &Commands> {
+        self.solution.iter().filter_map(|part| match part {
+            Part::Answer(commands) => Some(commands),
+            Part::Text(_) | Part::Commands(_) => None,
+        })
+    }
 }
 
 /// A command that students do type, and what the check must say then.
@@ -91,6 +99,8 @@ pub struct Mistake {
     pub commands: Vec<Commands>,
     /// A part of what one of the check's lines must say.
     pub says: String,
+    /// The untouched state is told the same: the mistake changes nothing that a check could see.
+    pub anyway: bool,
     /// The way back, where the solution does not lead on from here by itself.
     pub back: Vec<Commands>,
 }
@@ -99,7 +109,7 @@ pub struct Mistake {
 pub fn commands(parts: &[Part]) -> impl Iterator<Item = &Commands> {
     parts.iter().filter_map(|part| match part {
         Part::Commands(commands) => Some(commands),
-        Part::Text(_) => None,
+        Part::Text(_) | Part::Answer(_) => None,
     })
 }
 
@@ -123,6 +133,8 @@ pub enum Part {
     Text(String),
     /// Commands to run.
     Commands(Commands),
+    /// A command whose output is the answer to what is asked, as a student reads it.
+    Answer(Commands),
 }
 
 /// A block of commands.
@@ -132,6 +144,8 @@ pub struct Commands {
     pub on: On,
     /// Runs only where all of these hold.
     pub only: Vec<Only>,
+    /// A walk goes on where one of them fails: that is what they show.
+    pub may_fail: bool,
     /// The commands, with placeholders.
     pub script: String,
 }

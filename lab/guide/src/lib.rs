@@ -20,6 +20,7 @@ pub mod lint;
 pub mod load;
 pub mod machines;
 pub mod map;
+mod mistake;
 pub mod need;
 pub mod parse;
 pub mod place;

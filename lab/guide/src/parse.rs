@@ -197,6 +197,10 @@ fn step(head: &Section, inside: &[Section], number: usize) -> Result<Step, Error
         step.question = Some(ask(section, &step.solution)?);
     }
     answers(&step).or_else(|error| wrong(head.line, error))?;
+    let elsewhere = step.task.iter().any(|part| matches!(part, Part::Answer(_)));
+    if elsewhere || (step.readings().next().is_some() && step.ask.is_none()) {
+        return wrong(head.line, "a fence of `answer` stands in the solution of a step that has `### Ask`");
+    }
     if step.commands().next().is_none() && step.question.is_none() && step.ask.is_none() {
         return wrong(head.line, format!("step {number} has neither a command nor a question"));
     }
@@ -259,7 +263,7 @@ fn ask(section: &Section, solution: &[Part]) -> Result<Question, Error> {
     let text = whole.split("\n- a) ").next().unwrap_or_default().trim().to_owned();
     let texts = solution.iter().filter_map(|part| match part {
         Part::Text(text) => Some(text.as_str()),
-        Part::Commands(_) => None,
+        Part::Commands(_) | Part::Answer(_) => None,
     });
     let explained: Vec<&str> = texts.collect();
     let said = explained.iter().find_map(|text| text.split_once("Answer: **")?.1.chars().next());
@@ -277,32 +281,33 @@ fn ask(section: &Section, solution: &[Part]) -> Result<Question, Error> {
 /// A mistake: commands, the fence `says`, and commands that lead back where the solution does not.
 fn mistake(section: &Section, title: &str) -> Result<Mistake, Error> {
     let parts = parts(section)?;
+    // What must be said, and whether the untouched state is told the same.
     let says = |part: &Part| match part {
         Part::Text(text) => {
-            let (_, behind) = text.split_once("```says\n")?;
-            let lines = behind.lines().take_while(|line| *line != "```");
-            Some(lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" "))
+            let mut lines = text.lines().skip_while(|line| !line.starts_with("```says"));
+            let anyway = match lines.next()?.strip_prefix("```says")?.trim() {
+                "" => false,
+                "anyway" => true,
+                _ => return None,
+            };
+            let words = lines.take_while(|line| *line != "```").flat_map(str::split_whitespace);
+            Some((words.collect::<Vec<_>>().join(" "), anyway))
         }
-        Part::Commands(_) => None,
+        Part::Commands(_) | Part::Answer(_) => None,
     };
-    let Some(at) = parts.iter().position(|part| says(part).is_some()) else {
-        return wrong(section.line, "a mistake has what the check must say, in a fence of `says`");
+    let Some((at, (says, anyway))) = (0..).zip(&parts).find_map(|(at, part)| Some((at, says(part)?))) else {
+        return wrong(section.line, "a mistake has what the check must say, in a fence of `says` or `says anyway`");
     };
     let (typed, back) = parts.split_at(at);
     let of = |parts: &[Part]| crate::lab::commands(parts).cloned().collect::<Vec<_>>();
-    let mistake = Mistake {
-        title: title.to_owned(),
-        commands: of(typed),
-        says: says(&parts[at]).filter(|words| !words.is_empty()).unwrap_or_default(),
-        back: of(back),
-    };
+    let mistake = Mistake { title: title.to_owned(), commands: of(typed), says, anyway, back: of(back) };
     if mistake.commands.is_empty() || mistake.says.is_empty() {
         return wrong(section.line, "a mistake has a command (a fence of `sh`), and behind it what the check must say");
     }
     Ok(mistake)
 }
 
-/// Text and commands, in their order. A fence of `sh` is commands, any other is text.
+/// Text and commands, in their order. A fence of `sh` is commands, one of `answer` the command that gives it, any other is text.
 fn parts(section: &Section) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     let mut text = String::new();
@@ -310,13 +315,14 @@ fn parts(section: &Section) -> Result<Vec<Part>, Error> {
     while let Some((number, line)) = lines.next() {
         let info = line.strip_prefix("```").map(|info| info.split_whitespace().collect::<Vec<_>>());
         match info.as_deref() {
-            Some(["sh", words @ ..]) => {
+            Some([kind @ ("sh" | "answer"), words @ ..]) => {
                 if !text.trim().is_empty() {
                     parts.push(Part::Text(text.trim().to_owned()));
                 }
                 text.clear();
                 let script: Vec<&str> = lines.by_ref().map(|(_, line)| *line).take_while(|l| *l != "```").collect();
-                parts.push(Part::Commands(commands(*number, words, script.join("\n"))?));
+                let block = commands(*number, words, script.join("\n"))?;
+                parts.push(if *kind == "sh" { Part::Commands(block) } else { Part::Answer(block) });
             }
             Some(_) => {
                 // Other fences are shown as they are, whatever is in them.
@@ -346,19 +352,20 @@ fn commands(line: usize, words: &[&str], script: String) -> Result<Commands, Err
     if script.trim().is_empty() {
         return wrong(line, "a block of commands is empty");
     }
-    let (mut on, mut only) = (On::Node("head".to_owned()), Vec::new());
+    let (mut on, mut only, mut may_fail) = (On::Node("head".to_owned()), Vec::new(), false);
     for word in words {
         match word.split_once('=') {
+            None if *word == "may-fail" => may_fail = true,
             Some(("on", "here")) => on = On::Here,
             Some(("on", node)) if !node.is_empty() => on = On::Node(node.to_owned()),
             Some(("if", condition)) => match Only::from_word(condition) {
                 Some(condition) => only.push(condition),
                 None => return wrong(line, format!("if={condition} is none of {CONDITIONS}")),
             },
-            _ => return wrong(line, format!("{word:?}: behind `sh` come on=NODE and if=CONDITION")),
+            _ => return wrong(line, format!("{word:?}: behind `sh` come on=NODE, if=CONDITION and may-fail")),
         }
     }
-    Ok(Commands { on, only, script })
+    Ok(Commands { on, only, may_fail, script })
 }
 
 /// Lines of checks; one that is indented goes on the line before it.

@@ -114,13 +114,21 @@ pub async fn begin(place: &Place, start: &[String], say: &(dyn Fn(&str) + Sync))
     Ok(())
 }
 
-/// Runs a block that must succeed.
+/// In front of a block that must succeed: a command that fails ends it, also in the middle. Conditions, and what has an
+/// `||` behind it, may fail as ever; of a pipe the last command counts.
+const STRICT: &str = "trap 'code=$?; echo \"this failed, with $code: $BASH_COMMAND\" >&2; exit $code' ERR";
+/// The same for the plain shell of this machine.
+const STRICT_HERE: &str = "set -e";
+
+/// Runs a block, each command of which must succeed unless it is marked `may-fail`.
 ///
 /// # Errors
-/// When it does not, with what it said.
-pub async fn run_ok(place: &Place, block: &Commands, facts: &Facts) -> Result<()> {
-    let output = run(place, block, facts).await?;
-    if output.code != 0 {
+/// When one does not, with what it said.
+pub async fn run_ok(place: &Place, block: &Commands, facts: &Facts) -> Result<cluster::Output> {
+    let strict = if block.on == On::Here { STRICT_HERE } else { STRICT };
+    let script = if block.may_fail { block.script.clone() } else { format!("{strict}\n{}", block.script) };
+    let output = run(place, &Commands { script, ..block.clone() }, facts).await?;
+    if output.code != 0 && !block.may_fail {
         bail!(
             "on {} this ended with {}:\n{}\n{}{}",
             block.place(),
@@ -130,7 +138,7 @@ pub async fn run_ok(place: &Place, block: &Commands, facts: &Facts) -> Result<()
             output.stderr
         );
     }
-    Ok(())
+    Ok(output)
 }
 
 /// What a script begins with, on one line of a terminal; placeholders stay, so that no token is shown.

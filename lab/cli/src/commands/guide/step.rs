@@ -44,7 +44,7 @@ impl Session {
         for part in parts {
             match part {
                 Part::Text(text) => self.show(text),
-                Part::Commands(block) => {
+                Part::Commands(block) | Part::Answer(block) => {
                     anstream::println!("{}", render::commands(block.place(), &block.script, self.style));
                 }
             }
