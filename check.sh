@@ -14,6 +14,9 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . lab/prepare.sh
 
+# One set of programs and one build for all parts: each other choice of packages has other features of its crates, and would build them again.
+export PROGRAMS=${PROGRAMS:-"rng hasher worker webui flow mesh loadgen"} BUILD="--workspace --bins --tests"
+
 PACKAGES=(build-essential procps redis-server mariadb-server-core chromium)
 # The frameworks of the public application, whose parts are tried beside ours.
 PACKAGES+=(python3-flask python3-redis python3-requests ruby-sinatra puma node-express node-redis)
@@ -49,8 +52,9 @@ machines() {
     install "${ENGINE_PACKAGES[@]}"
     start_engine
     say "machines"
-    PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh loadgen"} sh compose/binaries.sh
-    cargo build --locked -p lab
+    sh compose/binaries.sh
+    # shellcheck disable=SC2086 # several words
+    cargo build --locked $BUILD
     lab/cloudlab/machines.sh
 }
 

@@ -8,7 +8,8 @@ set -eu
 cd "$(dirname "$0")/../.."
 docker version >/dev/null || { echo "walk: no Docker engine answers; start it (\`dockerd &\` or \`systemctl start docker\`)" >&2; exit 1; }
 PROGRAMS=${PROGRAMS:-"rng hasher worker webui flow mesh loadgen"} sh compose/binaries.sh
-cargo build --locked -p lab
+# shellcheck disable=SC2086 # several words
+cargo build --locked ${BUILD:--p lab}
 lab=target/debug/lab
 # Clusters of its own, so that a student's on the same machine is left alone.
 LAB_CLUSTER=${LAB_CLUSTER:-labs-walk}
