@@ -8,6 +8,7 @@ mod compare;
 mod completions;
 mod draw;
 mod fit;
+mod janitor;
 mod percent;
 mod ping;
 mod predict;
@@ -63,6 +64,8 @@ pub enum Command {
     Compare(compare::Args),
     Fit(fit::Args),
     Completions(completions::Args),
+    #[command(hide = true)]
+    Janitor(janitor::Args),
 }
 
 impl Command {
@@ -79,6 +82,7 @@ impl Command {
             Command::Compare(args) => compare::run(&args),
             Command::Fit(args) => fit::run(&args),
             Command::Completions(args) => completions::run(&args),
+            Command::Janitor(args) => janitor::run(&args),
         }
     }
 }

@@ -1,6 +1,6 @@
-//! Who sends the load: this process, or agents.
+//! Who sends the load: this process, or agents that are there, come, or are made.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -10,6 +10,8 @@ use anyhow::Context;
 use instrument::Observer;
 use instrument::config::Config;
 use instrument::report::Report;
+use recruit::janitor::Waiting;
+use recruit::{Count, Wanted};
 
 use super::WrongUsage;
 
@@ -23,12 +25,33 @@ pub struct SenderArgs {
     #[arg(long, value_name = "HOST:PORT", requires = "token_file")]
     agent: Vec<String>,
 
-    /// Wait until so many agents have come (`loadgen agent --join`), and let them send
-    #[arg(long, value_name = "N", requires_all = ["token_file", "listen"], conflicts_with = "agent")]
-    agents: Option<usize>,
+    /// Make so many agents (or one a node: global) as a service of the Swarm that DOCKER_HOST manages, for this run
+    #[arg(long, value_name = "N|global", conflicts_with = "agent")]
+    agents: Option<Count>,
 
-    /// Address and port to wait for agents on
-    #[arg(long, value_name = "IP:PORT")]
+    /// With --agents: a network that they join, so that they reach the service by its name there; may be repeated
+    #[arg(long, value_name = "NAME", requires = "agents")]
+    agent_network: Vec<String>,
+
+    /// With --agents: their image; without it, the newest of the manager's images that is loadgen's
+    #[arg(long, value_name = "IMAGE", requires = "agents")]
+    agent_image: Option<String>,
+
+    /// With --agents: a placement constraint, as node.role==worker; may be repeated
+    #[arg(long, value_name = "CONSTRAINT", requires = "agents")]
+    agent_constraint: Vec<String>,
+
+    /// With --agents: keep them away from the nodes where this service runs now; may be repeated
+    #[arg(long, value_name = "SERVICE", requires = "agents")]
+    agents_away_from: Vec<String>,
+
+    /// With --agents: the address of this machine that they come to; without it, the one that reaches the nodes
+    #[arg(long, value_name = "IP", requires = "agents")]
+    coordinator: Option<IpAddr>,
+
+    /// With --agents: do not make them, but wait here for agents that come by themselves (`loadgen agent --join`)
+    #[arg(long, value_name = "IP:PORT", requires_all = ["agents", "token_file"],
+          conflicts_with_all = ["agent_network", "agent_image", "agent_constraint", "agents_away_from", "coordinator"])]
     listen: Option<SocketAddr>,
 
     /// File with the token that the agents have
@@ -46,21 +69,42 @@ pub fn read_token(path: &std::path::Path) -> anyhow::Result<Token> {
 pub enum Sender {
     /// This process.
     Here,
-    /// Agents, which obey this process.
-    Agents(Fleet),
+    /// Agents, which obey this process, and what takes them away where they were made for it.
+    Agents {
+        /// The agents.
+        fleet: Fleet,
+        /// Held until this process is done with them.
+        _janitor: Option<Waiting>,
+    },
 }
 
 impl SenderArgs {
     /// Makes ready whoever sends.
     pub fn sender(&self, stop: &AtomicBool) -> anyhow::Result<Sender> {
-        if self.agent.is_empty() && self.agents.is_none() {
-            return Ok(Sender::Here);
+        match (self.agents, self.listen) {
+            (None, _) if self.agent.is_empty() => return Ok(Sender::Here),
+            (Some(count), None) => {
+                let wanted = Wanted {
+                    count,
+                    image: self.agent_image.clone(),
+                    networks: self.agent_network.clone(),
+                    constraints: self.agent_constraint.clone(),
+                    away_from: self.agents_away_from.clone(),
+                };
+                let tell = |line: &str| anstream::eprintln!("{line}");
+                let (fleet, janitor) = recruit::hire(&wanted, None, self.coordinator, stop, &tell)?;
+                return Ok(Sender::Agents { fleet, _janitor: Some(janitor) });
+            }
+            _ => {}
         }
         let file = self.token_file.as_ref().ok_or_else(|| WrongUsage::new("agents need --token-file"))?;
         let token = read_token(file).map_err(WrongUsage::new)?;
-        Ok(Sender::Agents(match (self.agents, self.listen) {
-            (Some(0), _) => return Err(WrongUsage::new("--agents has to be more than zero").into()),
-            (Some(agents), Some(address)) => {
+        let fleet = match (self.agents, self.listen) {
+            (Some(Count::Global), Some(_)) => {
+                return Err(WrongUsage::new("--listen waits for a number of agents: --agents 6").into());
+            }
+            (Some(Count::Some(agents)), Some(address)) => {
+                let agents = agents as usize;
                 let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
                 let address = listener.local_addr().context("the port cannot be told")?;
                 anstream::eprintln!("waiting on {address} for {agents} agents");
@@ -68,7 +112,8 @@ impl SenderArgs {
                 Fleet::gather(&listener, agents, &token, COME, stop, &mut tell)?
             }
             _ => Fleet::dial(&self.agent, &token)?,
-        }))
+        };
+        Ok(Sender::Agents { fleet, _janitor: None })
     }
 }
 
@@ -82,7 +127,7 @@ impl Sender {
     ) -> anyhow::Result<(Report, Vec<Part>)> {
         match self {
             Sender::Here => Ok((instrument::run(config, stop, observer)?, Vec::new())),
-            Sender::Agents(fleet) => {
+            Sender::Agents { fleet, .. } => {
                 let outcome = fleet.run(config, stop, observer)?;
                 Ok((outcome.report, outcome.parts))
             }
@@ -93,7 +138,7 @@ impl Sender {
     pub fn threads(&self, config: &Config) -> usize {
         match self {
             Sender::Here => config.threads,
-            Sender::Agents(fleet) => fleet.threads(config),
+            Sender::Agents { fleet, .. } => fleet.threads(config),
         }
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Engine<'a> {
         let (report, _) = match &self.sender {
             Sender::Here => here.run(&config, self.stop, &mut ())?,
             // Where agents send, this process may not reach the service at all.
-            Sender::Agents(_) => return Ok(None),
+            Sender::Agents { .. } => return Ok(None),
         };
         Ok(quantile(&report.total.response, 0.5).map(Duration::from_nanos))
     }

@@ -1,0 +1,139 @@
+//! The service that the agents are.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+use swarm::bollard::models::{
+    EndpointSpec, EndpointSpecModeEnum, NetworkAttachmentConfig, ServiceSpec, ServiceSpecMode,
+    ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecContainerSpecFile,
+    TaskSpecContainerSpecSecrets, TaskSpecPlacement, TaskSpecRestartPolicy, TaskSpecRestartPolicyConditionEnum,
+};
+
+use crate::{Count, LABEL};
+
+/// The token's file in a task. Swarm mounts secrets there, in memory.
+const TOKEN_FILE: &str = "/run/secrets/token";
+
+/// All that makes one service of agents different from another.
+pub(crate) struct Agents<'a> {
+    pub run: &'a str,
+    pub count: Count,
+    pub image: String,
+    /// Identifiers of the networks.
+    pub networks: Vec<String>,
+    pub constraints: Vec<String>,
+    /// Identifier of the secret with the token, which has the run's name.
+    pub secret: String,
+    pub coordinator: SocketAddr,
+}
+
+/// What is labelled with the run's name.
+pub(crate) fn labels(run: &str) -> HashMap<String, String> {
+    HashMap::from([(LABEL.to_owned(), run.to_owned())])
+}
+
+impl Agents<'_> {
+    /// As Swarm's API takes it.
+    pub fn spec(self) -> ServiceSpec {
+        let file = TaskSpecContainerSpecFile {
+            name: Some("token".to_owned()),
+            uid: Some("0".to_owned()),
+            gid: Some("0".to_owned()),
+            // The image's user is nobody, and a secret's file is in this container alone.
+            mode: Some(0o444),
+        };
+        let secret = TaskSpecContainerSpecSecrets {
+            file: Some(file),
+            secret_id: Some(self.secret),
+            secret_name: Some(self.run.to_owned()),
+        };
+        let container = TaskSpecContainerSpec {
+            image: Some(self.image),
+            args: Some(vec!["agent".to_owned()]),
+            // The agent's own table shows where it ran.
+            hostname: Some("{{.Node.Hostname}}".to_owned()),
+            env: Some(vec![
+                format!("LOADGEN_AGENT_JOIN={}", self.coordinator),
+                format!("LOADGEN_TOKEN_FILE={TOKEN_FILE}"),
+            ]),
+            secrets: Some(vec![secret]),
+            labels: Some(labels(self.run)),
+            init: Some(true),
+            ..TaskSpecContainerSpec::default()
+        };
+        // An agent that dies in the middle of a run cannot do its part any more: another one would only be late.
+        let once = TaskSpecRestartPolicy {
+            condition: Some(TaskSpecRestartPolicyConditionEnum::NONE),
+            ..TaskSpecRestartPolicy::default()
+        };
+        let placement = TaskSpecPlacement { constraints: Some(self.constraints), ..TaskSpecPlacement::default() };
+        let networks = self
+            .networks
+            .into_iter()
+            .map(|id| NetworkAttachmentConfig { target: Some(id), ..NetworkAttachmentConfig::default() });
+        let task = TaskSpec {
+            container_spec: Some(container),
+            restart_policy: Some(once),
+            placement: Some(placement),
+            networks: Some(networks.collect()),
+            ..TaskSpec::default()
+        };
+        let mode = match self.count {
+            Count::Some(number) => ServiceSpecMode {
+                replicated: Some(ServiceSpecModeReplicated { replicas: Some(i64::from(number)) }),
+                ..ServiceSpecMode::default()
+            },
+            Count::Global => ServiceSpecMode { global: Some(HashMap::new()), ..ServiceSpecMode::default() },
+        };
+        ServiceSpec {
+            name: Some(self.run.to_owned()),
+            labels: Some(labels(self.run)),
+            task_template: Some(task),
+            mode: Some(mode),
+            // Nobody asks for them by name, and a virtual IP needs IPVS in the nodes' kernel.
+            endpoint_spec: Some(EndpointSpec { mode: Some(EndpointSpecModeEnum::DNSRR), ports: None }),
+            ..ServiceSpec::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(count: Count) -> serde_json::Value {
+        let agents = Agents {
+            run: "loadgen-1",
+            count,
+            image: "127.0.0.1:5000/loadgen:v1".into(),
+            networks: vec!["n1".into()],
+            constraints: vec!["node.role==worker".into()],
+            secret: "s1".into(),
+            coordinator: "10.0.0.1:7421".parse().unwrap(),
+        };
+        serde_json::to_value(agents.spec()).unwrap()
+    }
+
+    #[test]
+    fn the_token_is_a_secret_and_nowhere_in_the_service() {
+        let spec = spec(Count::Some(6));
+        let container = &spec["TaskTemplate"]["ContainerSpec"];
+        assert_eq!(container["Secrets"][0]["SecretID"], "s1");
+        assert_eq!(
+            container["Env"],
+            serde_json::json!(["LOADGEN_AGENT_JOIN=10.0.0.1:7421", "LOADGEN_TOKEN_FILE=/run/secrets/token"])
+        );
+        assert_eq!((&spec["Mode"]["Replicated"]["Replicas"], &spec["Labels"][LABEL]), (&6.into(), &"loadgen-1".into()));
+    }
+
+    #[test]
+    fn an_agent_is_placed_as_it_is_asked_for_and_never_started_again() {
+        let spec = spec(Count::Global);
+        let task = &spec["TaskTemplate"];
+        assert_eq!(task["RestartPolicy"]["Condition"], "none");
+        assert_eq!(task["Placement"]["Constraints"][0], "node.role==worker");
+        assert_eq!(task["Networks"][0]["Target"], "n1");
+        assert!(spec["Mode"]["Global"].is_object() && spec["Mode"]["Replicated"].is_null(), "{spec}");
+        assert_eq!(spec["EndpointSpec"]["Mode"], "dnsrr");
+    }
+}
