@@ -1,5 +1,6 @@
 //! The application on a real Swarm of three nodes, from nothing to nothing.
 
+mod agents;
 mod application;
 mod faults;
 mod lifecycle;

@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
 
 use crate::world::World;
-use crate::{application, faults, lifecycle, measure, network, refusals, updates};
+use crate::{agents, application, faults, lifecycle, measure, network, refusals, updates};
 
 /// A step: returns what it saw, in one line.
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
 
 /// Name, and what is done. `up` and `down` are always done.
-const STEPS: [(&str, Step); 17] = [
+const STEPS: [(&str, Step); 18] = [
     ("up", lifecycle::up),
     ("refusals", refusals::refusals),
     ("images", application::images),
@@ -23,6 +23,7 @@ const STEPS: [(&str, Step); 17] = [
     ("names", network::names),
     ("scale", application::scale),
     ("bottleneck", measure::bottleneck),
+    ("agents", agents::agents),
     ("update", updates::update),
     ("rollback", updates::rollback),
     ("drain", faults::drain),

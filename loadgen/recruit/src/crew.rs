@@ -46,7 +46,8 @@ pub fn hire(
         Some(own) => own,
         None => runtime.block_on(reachable(&swarm, &wanted.networks))?,
     };
-    let listener = TcpListener::bind(SocketAddr::new(own, 0))?;
+    let listener =
+        TcpListener::bind(SocketAddr::new(own, 0)).map_err(|cause| Error::Address { address: own, cause })?;
     let address = listener.local_addr()?;
     let run = format!("loadgen-{:08x}", rand::rng().random::<u32>());
     let janitor = Waiting::start(swarm.engine().host(), &run)?;

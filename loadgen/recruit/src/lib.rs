@@ -86,6 +86,16 @@ pub enum Error {
         /// The address that was found.
         address: IpAddr,
     },
+    /// The address that agents are to come to is not this machine's.
+    #[error(
+        "cannot wait for agents on {address}: {cause}\n  --coordinator takes an address of this machine that the nodes reach"
+    )]
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// What the system said.
+        cause: std::io::Error,
+    },
     /// A task cannot become an agent.
     #[error("an agent on {node} does not start: {reason}{}", remedy(.reason))]
     Task {
