@@ -46,7 +46,8 @@ pub async fn serve(
             Ok::<_, Infallible>(response.map(|body| InFlightBody { body, in_flight }))
         }
     });
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).await {
+    // A connection that becomes a websocket leaves here; whoever has it then ends it.
+    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         // The client went away, or sent what is no HTTP; hyper has answered where an answer was possible.
         tracing::debug!(%error, "connection ended");
     }
