@@ -213,6 +213,6 @@ impl Worker {
 pub async fn run(queue: Queue, config: Config) -> ExitCode {
     match start::stop_on_signals() {
         Ok(stop) => Worker::new(queue, config).run(stop).await,
-        Err(error) => start::fail("flow", &format!("cannot wait for signals: {error}")),
+        Err(reason) => start::fail("flow", &reason),
     }
 }

@@ -4,21 +4,14 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use http_body::Frame;
 use http_body_util::BodyExt;
+use kit::settings::show_size;
 use sha2::{Digest, Sha256};
 
-/// Why a body was not hashed.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is, or announces to be, larger than the limit.
-    TooLarge,
-    /// Nothing of it arrived for too long.
-    TooSlow,
-    /// It ended before its end.
-    Broken,
-}
+/// Why a body was not hashed, as its sender is told.
+pub type Refusal = (StatusCode, String);
 
 /// How much of a refused body is read and thrown away, so that its sender reads the refusal and not a reset connection.
 const LEFTOVER: u64 = 64 << 20;
@@ -28,6 +21,7 @@ const LEFTOVER_TIME: Duration = Duration::from_secs(5);
 
 /// The SHA-256 digest of a request's body in lowercase hexadecimal.
 pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<String, Refusal> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("hasher takes bodies of up to {}\n", show_size(limit)));
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
     if body.size_hint().lower() > limit {
@@ -35,18 +29,18 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
         if !waits {
             discard(body);
         }
-        return Err(Refusal::TooLarge);
+        return Err(too_large());
     }
     let mut hash = Sha256::new();
     let mut size = 0;
     while let Some(frame) = next(&mut body, patience).await? {
-        let Ok(data) = frame.map_err(|_| Refusal::Broken)?.into_data() else {
+        let Ok(data) = frame.map_err(broken)?.into_data() else {
             continue;
         };
         size += data.len() as u64;
         if size > limit {
             discard(body);
-            return Err(Refusal::TooLarge);
+            return Err(too_large());
         }
         hash.update(&data);
     }
@@ -59,7 +53,12 @@ async fn next(body: &mut Body, patience: Duration) -> Result<Option<Result<Frame
     if let std::task::Poll::Ready(frame) = futures_util::poll!(&mut frame) {
         return Ok(frame);
     }
-    tokio::time::timeout(patience, frame).await.map_err(|_| Refusal::TooSlow)
+    let slow = |_| (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {patience:?}\n"));
+    tokio::time::timeout(patience, frame).await.map_err(slow)
+}
+
+fn broken(_: axum::Error) -> Refusal {
+    (StatusCode::BAD_REQUEST, "the body ended before its announced length\n".to_owned())
 }
 
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would

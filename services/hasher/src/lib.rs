@@ -21,8 +21,6 @@ use kit::metrics::Metrics;
 use kit::slots::Slots;
 use kit::{clock, host, ops, settings};
 
-use crate::body::Refusal;
-
 /// Settings of the service.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
@@ -88,23 +86,14 @@ async fn greet(State(service): State<Arc<Service>>) -> String {
 async fn digest(State(service): State<Arc<Service>>, request: Request) -> Response {
     let _turn = service.slots.take().await;
     let config = &service.config;
-    let (status, reason) = match body::digest(request, config.max_body, config.body_timeout).await {
+    match body::digest(request, config.max_body, config.body_timeout).await {
         Ok(digest) => {
             clock::sleep(config.delay).await;
-            return digest.into_response();
+            digest.into_response()
         }
-        Err(Refusal::TooLarge) => {
-            let limit = settings::show_size(config.max_body);
-            (StatusCode::PAYLOAD_TOO_LARGE, format!("hasher takes bodies of up to {limit}\n"))
-        }
-        Err(Refusal::TooSlow) => {
-            let limit = config.body_timeout;
-            (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {limit:?}\n"))
-        }
-        Err(Refusal::Broken) => (StatusCode::BAD_REQUEST, "the body ended before its announced length\n".to_owned()),
-    };
-    // In the middle of a body, what else arrives on the connection cannot be told from the rest of it.
-    (status, [(header::CONNECTION, "close")], reason).into_response()
+        // In the middle of a body, what else arrives on the connection cannot be told from the rest of it.
+        Err((status, reason)) => (status, [(header::CONNECTION, "close")], reason).into_response(),
+    }
 }
 
 async fn wrong_method() -> impl IntoResponse {

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kit::metrics::Metrics;
 use kit::start::{self, Common};
 
 /// Answers with the SHA-256 digest of what is posted, any number of requests at once.
@@ -25,13 +24,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(task) = &cli.common.task {
-        return task.run("hasher", cli.listen);
-    }
-    let metrics = Metrics::new("hasher");
-    let app = hasher::app(&cli.config, &metrics).router;
-    start::on_one_thread(
-        &cli.common.logs,
-        start::serve_until_signal("hasher", cli.listen, app, &metrics, &cli.common.limits),
-    )
+    start::service("hasher", cli.listen, &cli.common, |metrics| Ok(hasher::app(&cli.config, metrics).router))
 }

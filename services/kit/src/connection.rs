@@ -1,22 +1,20 @@
 //! The requests of one connection, and whether it has one in flight.
 
 use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::Bytes;
 use axum::http::header::{CONNECTION, HOST};
 use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::connections::Connections;
@@ -43,7 +41,14 @@ pub async fn serve(
             if connections.are_stopping() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(response.map(|body| InFlightBody { body, in_flight }))
+            // Hyper lets go of a request when the head of its answer is ready, and of a body when it has its last piece; but
+            // it drops a piece when the socket has taken it.
+            Ok::<_, Infallible>(response.map(|body| {
+                body.map_frame(move |frame| {
+                    let _in_flight = InFlight::begin(&in_flight.0);
+                    frame.map_data(|data| Bytes::from_owner(Piece { data, _in_flight }))
+                })
+            }))
         }
     });
     // A connection that becomes a websocket leaves here; whoever has it then ends it.
@@ -74,74 +79,45 @@ fn names_its_host(request: &Request<Incoming>) -> bool {
     }
 }
 
-/// The requests of a connection, counted.
-#[derive(Debug, Default)]
-pub struct Activity {
-    in_flight: AtomicUsize,
-    /// Grows with all that happens.
-    progress: AtomicUsize,
-}
+/// Whether a connection has requests in flight, and else since when it has none.
+#[derive(Debug)]
+pub struct Activity(Mutex<(usize, Instant)>);
 
 impl Activity {
-    /// Whether no request is in flight.
-    pub fn is_idle(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) == 0
+    /// Idle from now on.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new((0, Instant::now()))))
     }
 
-    /// A number that is another one whenever a request has begun or ended since.
-    pub fn progress(&self) -> usize {
-        self.progress.load(Ordering::Relaxed)
+    /// Since when it is idle, if it is.
+    pub fn idle_since(&self) -> Option<Instant> {
+        let (in_flight, since) = *self.state();
+        (in_flight == 0).then_some(since)
+    }
+
+    fn state(&self) -> MutexGuard<'_, (usize, Instant)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A request in flight, for as long as any clone of this lives.
+/// A request in flight, or a piece of its answer, for as long as this lives.
 struct InFlight(Arc<Activity>);
 
 impl InFlight {
     fn begin(activity: &Arc<Activity>) -> Self {
-        activity.in_flight.fetch_add(1, Ordering::Relaxed);
-        activity.progress.fetch_add(1, Ordering::Relaxed);
+        activity.state().0 += 1;
         Self(activity.clone())
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.progress.fetch_add(1, Ordering::Relaxed);
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+        let (in_flight, since) = &mut *self.0.state();
+        (*in_flight, *since) = (*in_flight - 1, Instant::now());
     }
 }
 
-/// The body of an answer. Hyper lets go of a request when the head of its answer is ready, and of a body when it has its last
-/// piece; a piece is dropped when the socket has taken it, so the pieces keep the request in flight.
-struct InFlightBody {
-    body: Body,
-    in_flight: InFlight,
-}
-
-impl HttpBody for InFlightBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let in_flight = InFlight::begin(&self.in_flight.0);
-        let piece = |data| Bytes::from_owner(Piece { data, _in_flight: in_flight });
-        Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(piece))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
-}
-
+/// A piece of an answer that is in flight until the socket has taken it.
 struct Piece {
     data: Bytes,
     _in_flight: InFlight,

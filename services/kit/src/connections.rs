@@ -27,20 +27,6 @@ pub struct Connections {
 struct Connection {
     task: AbortHandle,
     activity: Arc<Activity>,
-    /// Its progress when it was looked at last, and since when there was none.
-    progress: usize,
-    idle_since: Instant,
-}
-
-impl Connection {
-    /// For how long it has been idle, as far as the looks at it tell.
-    fn idle_for(&mut self, now: Instant) -> Duration {
-        let progress = self.activity.progress();
-        if progress != self.progress || !self.activity.is_idle() {
-            (self.progress, self.idle_since) = (progress, now);
-        }
-        now - self.idle_since
-    }
 }
 
 impl Connections {
@@ -59,8 +45,7 @@ impl Connections {
             let _listed = listed;
             serving.await;
         });
-        let connection = Connection { task: task.abort_handle(), activity, progress: 0, idle_since: Instant::now() };
-        open.insert(number, connection);
+        open.insert(number, Connection { task: task.abort_handle(), activity });
         self.gauge.inc();
     }
 
@@ -71,25 +56,21 @@ impl Connections {
 
     /// How many have a request in flight.
     pub fn busy(&self) -> usize {
-        self.open().values().filter(|connection| !connection.activity.is_idle()).count()
+        self.open().values().filter(|connection| connection.activity.idle_since().is_none()).count()
     }
 
     /// Closes those that have been idle for `patience`.
     pub fn close_idle(&self, patience: Duration) {
-        let now = Instant::now();
-        for connection in self.open().values_mut() {
-            if connection.idle_for(now) >= patience {
-                connection.task.abort();
-            }
-        }
+        let open = self.open();
+        let long = |since: Instant| since.elapsed() >= patience;
+        open.values().filter(|one| one.activity.idle_since().is_some_and(long)).for_each(|one| one.task.abort());
     }
 
     /// Closes the one that has been idle longest, if any is idle.
     pub fn close_idlest(&self) {
-        let now = Instant::now();
-        let mut open = self.open();
-        let idle = open.values_mut().map(|one| (one.idle_for(now), one)).filter(|(_, one)| one.activity.is_idle());
-        if let Some((_, idlest)) = idle.max_by_key(|(time, _)| *time) {
+        let open = self.open();
+        let idle = open.values().filter_map(|one| Some((one.activity.idle_since()?, one)));
+        if let Some((_, idlest)) = idle.min_by_key(|(since, _)| *since) {
             idlest.task.abort();
         }
     }
@@ -99,11 +80,9 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// From now on answers close their connections, and what was idle before does not count.
+    /// From now on answers close their connections.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
-        let now = Instant::now();
-        self.open().values_mut().for_each(|connection| connection.idle_since = now);
     }
 
     /// Whether answers are to close their connections.

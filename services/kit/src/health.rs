@@ -1,7 +1,7 @@
 //! The `healthcheck` subcommand: an image without a shell or curl asks itself.
 
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// How long the service has for its answer. Docker's own limit is 30 s unless a compose file sets another.
@@ -12,7 +12,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// One line that says what was wrong.
 pub fn check(listen: SocketAddr, path: &str) -> Result<(), String> {
-    let address = SocketAddr::new(reachable(listen.ip()), listen.port());
+    // A socket on `[::]` takes IPv4 as well, and does so even where IPv6 is switched off.
+    let ip = if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
+    let address = SocketAddr::new(ip, listen.port());
     let failed = |error: std::io::Error| format!("no answer from http://{address}{path}: {error}");
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
@@ -29,14 +31,4 @@ pub fn check(listen: SocketAddr, path: &str) -> Result<(), String> {
     }
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).trim();
     Err(format!("http://{address}{path} answered `{status}` {body}"))
-}
-
-/// The address by which a program reaches a service of its own machine.
-fn reachable(ip: IpAddr) -> IpAddr {
-    match ip {
-        IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        // A socket on `[::]` takes IPv4 as well, and does so even where IPv6 is switched off.
-        IpAddr::V6(v6) if v6 == Ipv6Addr::UNSPECIFIED => Ipv4Addr::LOCALHOST.into(),
-        other => other,
-    }
 }

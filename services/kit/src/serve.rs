@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::connection::{self, Activity};
@@ -142,7 +142,7 @@ impl Server {
         // A client that takes nothing of its answer is given up by the kernel. Where it cannot do that, the client may stay.
         #[cfg(target_os = "linux")]
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.header_timeout));
-        let activity = Arc::new(Activity::default());
+        let activity = Activity::new();
         let (http, router, metrics) = (self.http.clone(), self.router.clone(), self.metrics.clone());
         let serving = connection::serve(http, stream, router, metrics, activity.clone(), self.connections.clone());
         self.connections.spawn(activity, serving);
@@ -160,10 +160,13 @@ impl Server {
     /// Lets what is in flight finish, for at most the drain timeout; returns how many connections were cut off.
     pub async fn drain(&self) -> usize {
         self.connections.stop();
+        let began = Instant::now();
         let all_end = async {
             while self.connections.len() > 0 {
-                self.connections.close_idle(IDLE_GRACE);
                 sleep(DRAIN_TICK).await;
+                if began.elapsed() >= IDLE_GRACE {
+                    self.connections.close_idle(IDLE_GRACE);
+                }
             }
         };
         let in_time = timeout(self.limits.drain_timeout, all_end).await.is_ok();

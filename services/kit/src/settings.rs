@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-/// Units of time and their length in nanoseconds, longest name first so that `ms` is not read as `m`.
-const TIME_UNITS: [(&str, f64); 6] = [("ns", 1.0), ("us", 1e3), ("µs", 1e3), ("ms", 1e6), ("s", 1e9), ("m", 60e9)];
-
 /// Units of size and their length in bytes.
-const SIZE_UNITS: [(&str, u64); 7] = [
+const SIZE_UNITS: [(&str, u64); 8] = [
+    ("", 1),
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
@@ -19,27 +17,15 @@ const SIZE_UNITS: [(&str, u64); 7] = [
 /// The longest duration that a setting takes: a week. Longer ones are typing errors.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Reads a duration: a number and `ns`, `us`, `ms`, `s` or `m`; `0` needs no unit.
+/// Reads a duration: a number and `ns`, `us`, `ms`, `s`, `m` or more; `0` needs no unit.
 ///
 /// # Errors
 /// A sentence for the person who typed it.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    if text == "0" {
-        return Ok(Duration::ZERO);
-    }
-    let (number, unit) = split(text);
-    let factor = TIME_UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
-    match (decimal(number), factor) {
-        (Some(value), Some(factor)) => {
-            let nanos = value * factor;
-            if nanos > LONGEST.as_nanos() as f64 {
-                return Err(format!("`{text}` is longer than a week"));
-            }
-            Ok(Duration::from_nanos(nanos.round() as u64))
-        }
-        (Some(_), None) if unit.is_empty() => Err(format!("`{text}` has no unit: write `{text}ms` or `{text}s`")),
-        _ => Err(format!("`{text}` is not a duration: write a number and ns, us, ms, s or m, as in `100ms`")),
+    match humantime::parse_duration(text.trim()) {
+        Ok(duration) if duration <= LONGEST => Ok(duration),
+        Ok(_) => Err(format!("`{text}` is longer than a week")),
+        Err(error) => Err(format!("`{text}` is not a duration: {error}; write a number and a unit, as in `100ms`")),
     }
 }
 
@@ -58,14 +44,11 @@ pub fn timeout(text: &str) -> Result<Duration, String> {
 /// A sentence for the person who typed it.
 pub fn size(text: &str) -> Result<u64, String> {
     let text = text.trim();
-    let (number, unit) = split(text);
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let wrong = || format!("`{text}` is not a size: write a whole number and B, KiB, MiB or GiB, as in `64MiB`");
-    let factor = match unit {
-        "" => 1,
-        unit => SIZE_UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?.1,
-    };
+    let (_, factor) = SIZE_UNITS.iter().find(|(name, _)| *name == unit.trim_start()).ok_or_else(wrong)?;
     let value: u64 = number.parse().map_err(|_| wrong())?;
-    value.checked_mul(factor).ok_or_else(|| format!("`{text}` is more than 16 EiB"))
+    value.checked_mul(*factor).ok_or_else(|| format!("`{text}` is more than 16 EiB"))
 }
 
 /// Writes a size as a person would: the largest binary unit that divides it.
@@ -76,15 +59,6 @@ pub fn show_size(bytes: u64) -> String {
         }
     }
     format!("{bytes} bytes")
-}
-
-fn split(text: &str) -> (&str, &str) {
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    (&text[..end], text[end..].trim_start())
-}
-
-fn decimal(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
 #[cfg(test)]
@@ -101,12 +75,13 @@ mod tests {
         assert_eq!(duration("250us"), Ok(Duration::from_micros(250)));
         assert_eq!(duration("0"), Ok(Duration::ZERO));
         assert_eq!(duration(" 10 ms "), Ok(Duration::from_millis(10)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
     }
 
     #[test]
     fn a_bad_duration_says_what_to_write() {
-        assert!(duration("100").unwrap_err().contains("`100ms` or `100s`"));
-        for text in ["", "ms", "-1s", "1h", "1e3s", "1..5s", "nan", "inf", "1.2.3s", "99999m"] {
+        assert!(duration("100").unwrap_err().contains("unit"));
+        for text in ["", "ms", "-1s", "1e3s", "1..5s", "nan", "inf", "1.2.3s", "99999m"] {
             assert!(duration(text).is_err(), "{text} was taken");
         }
     }

@@ -65,17 +65,17 @@ impl Slots {
 
     /// Waits for a slot, in order of arrival. The slot is free again when the turn is dropped.
     pub async fn take(self: &Arc<Self>) -> Turn {
-        let Some(semaphore) = &self.semaphore else {
-            return self.begin(None, None);
+        let waiting = self.enter(|now, by| now.waiting = now.waiting.wrapping_add_signed(by), &self.in_queue);
+        let permit = match &self.semaphore {
+            Some(semaphore) => semaphore.clone().acquire_owned().await.ok(),
+            None => None,
         };
-        if let Ok(permit) = semaphore.clone().try_acquire_owned() {
-            return self.begin(None, Some(permit));
-        }
-        let waiting = Waiting::new(self.clone());
-        let permit = semaphore.clone().acquire_owned().await.ok();
-        let arrived = waiting.arrived;
         drop(waiting);
-        self.begin(Some(arrived), permit)
+        let busy = |now: &mut Occupancy, by: i32| {
+            now.busy = now.busy.wrapping_add_signed(by);
+            now.served += u64::from(by < 0);
+        };
+        Turn { _in_service: self.enter(busy, &self.in_service), _permit: permit }
     }
 
     /// What the slots have been doing up to now.
@@ -92,12 +92,10 @@ impl Slots {
         registry.register_collector(Box::new(Shown(self.clone())));
     }
 
-    fn begin(self: &Arc<Self>, arrived: Option<Instant>, permit: Option<OwnedSemaphorePermit>) -> Turn {
-        let now = Instant::now();
-        self.advanced(now, |account| account.busy += 1);
-        let waited = arrived.map_or(Duration::ZERO, |arrived| now - arrived);
-        self.in_queue.observe(waited.as_secs_f64());
-        Turn { slots: self.clone(), started: now, permit }
+    fn enter(self: &Arc<Self>, level: fn(&mut Occupancy, i32), times: &Histogram) -> Counted {
+        let since = Instant::now();
+        self.advanced(since, |now| level(now, 1));
+        Counted { slots: self.clone(), since, level, times: times.clone() }
     }
 
     /// Brings the integrals up to `now`, then lets `change` alter the levels.
@@ -116,41 +114,25 @@ impl Slots {
 /// A slot that is held until this is dropped.
 #[derive(Debug)]
 pub struct Turn {
-    slots: Arc<Slots>,
-    started: Instant,
-    permit: Option<OwnedSemaphorePermit>,
+    // In this order: the next request may begin only when this one is off the account.
+    _in_service: Counted,
+    _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Drop for Turn {
+/// A request that is on a level of the account, in the queue or in service, until this is dropped; also by giving up.
+#[derive(Debug)]
+struct Counted {
+    slots: Arc<Slots>,
+    since: Instant,
+    level: fn(&mut Occupancy, i32),
+    times: Histogram,
+}
+
+impl Drop for Counted {
     fn drop(&mut self) {
         let now = Instant::now();
-        self.slots.in_service.observe((now - self.started).as_secs_f64());
-        self.slots.advanced(now, |account| {
-            account.busy -= 1;
-            account.served += 1;
-        });
-        // Only now may the next request begin: it must not be counted as busy beside this one.
-        drop(self.permit.take());
-    }
-}
-
-/// A request in the queue; one that gives up is taken off the account when this is dropped.
-struct Waiting {
-    slots: Arc<Slots>,
-    arrived: Instant,
-}
-
-impl Waiting {
-    fn new(slots: Arc<Slots>) -> Self {
-        let arrived = Instant::now();
-        slots.advanced(arrived, |account| account.waiting += 1);
-        Self { slots, arrived }
-    }
-}
-
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        self.slots.advanced(Instant::now(), |account| account.waiting -= 1);
+        self.times.observe((now - self.since).as_secs_f64());
+        self.slots.advanced(now, |account| (self.level)(account, -1));
     }
 }
 
@@ -160,25 +142,18 @@ struct Shown(Arc<Slots>);
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
         let now = self.0.occupancy();
-        let times = [
-            ("busy", "Time that slots were busy, summed over the slots", now.busy_time),
-            ("waiting", "Time that requests waited for a slot, summed over the requests", now.waiting_time),
-        ];
-        for (name, help, time) in times {
-            let counter = ConstCounter::new(time.as_secs_f64());
-            let kind = counter.metric_type();
-            counter.encode(encoder.encode_descriptor(name, help, Some(&Unit::Seconds), kind)?)?;
-        }
-        let gauges: [(&str, &str, i64); 3] = [
-            ("slots", "Requests that can be served at a time; 0 for no limit", now.concurrency.into()),
-            ("requests_in_service", "Requests that hold a slot now", now.busy.into()),
-            ("queue_length", "Requests that wait for a slot now", now.waiting.into()),
-        ];
-        for (name, help, value) in gauges {
-            let gauge = ConstGauge::new(value);
-            gauge.encode(encoder.encode_descriptor(name, help, None, gauge.metric_type())?)?;
-        }
-        Ok(())
+        let mut show = |name, help, unit: Option<&Unit>, metric: &dyn EncodeMetric| {
+            metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
+        };
+        let (busy, waiting) = (now.busy_time.as_secs_f64(), now.waiting_time.as_secs_f64());
+        let help = "Time that slots were busy, summed over the slots";
+        show("busy", help, Some(&Unit::Seconds), &ConstCounter::new(busy))?;
+        let help = "Time that requests waited for a slot, summed over the requests";
+        show("waiting", help, Some(&Unit::Seconds), &ConstCounter::new(waiting))?;
+        let help = "Requests that can be served at a time; 0 for no limit";
+        show("slots", help, None, &ConstGauge::new(i64::from(now.concurrency)))?;
+        show("requests_in_service", "Requests that hold a slot now", None, &ConstGauge::new(i64::from(now.busy)))?;
+        show("queue_length", "Requests that wait for a slot now", None, &ConstGauge::new(i64::from(now.waiting)))
     }
 }
 

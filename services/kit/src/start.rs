@@ -50,6 +50,26 @@ impl Task {
     }
 }
 
+/// Runs a service as a program: its routes until SIGTERM or ^C, or what else it was asked to do. `app` builds the routes, and is
+/// called on the runtime.
+pub fn service(
+    name: &'static str,
+    listen: SocketAddr,
+    common: &Common,
+    app: impl FnOnce(&Metrics) -> Result<Router, String>,
+) -> ExitCode {
+    if let Some(task) = &common.task {
+        return task.run(name, listen);
+    }
+    on_one_thread(&common.logs, async {
+        let metrics = Metrics::new(name);
+        match app(&metrics) {
+            Ok(router) => serve_until_signal(name, listen, router, &metrics, &common.limits).await,
+            Err(reason) => usage(name, &reason),
+        }
+    })
+}
+
 /// Prints one line on standard error, and returns the exit code for a failure.
 pub fn fail(service: &str, reason: &str) -> ExitCode {
     anstream::eprintln!("{service}: {reason}");
@@ -58,7 +78,7 @@ pub fn fail(service: &str, reason: &str) -> ExitCode {
 
 /// Prints one line on standard error, and returns the exit code for wrong usage, as the option parser does.
 pub fn usage(service: &str, reason: &str) -> ExitCode {
-    anstream::eprintln!("{service}: {reason}");
+    fail(service, reason);
     ExitCode::from(2)
 }
 
@@ -75,12 +95,12 @@ pub fn on_one_thread(logs: &LogArgs, program: impl Future<Output = ExitCode>) ->
     }
 }
 
-/// Opens the listening socket of a service.
+/// Opens the listening socket of a service, and logs where it is.
 ///
 /// # Errors
 /// One line that names the settings to change.
 pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
-    listen::bind(listen).map_err(|error| {
+    let listener = listen::bind(listen).map_err(|error| {
         let setting = format!("--listen, {}_LISTEN", service.to_uppercase());
         let remedy = match error.kind() {
             std::io::ErrorKind::AddrInUse => "another program has that port, choose another",
@@ -88,7 +108,11 @@ pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
             _ => "choose an address of this machine",
         };
         format!("cannot listen on {listen}: {error}; {remedy} with {setting}")
-    })
+    })?;
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "{service} listens");
+    }
+    Ok(listener)
 }
 
 /// Serves until SIGTERM or ^C, then drains; the exit code is 1 where connections had to be cut off.
@@ -99,17 +123,11 @@ pub async fn serve_until_signal(
     metrics: &Metrics,
     limits: &Limits,
 ) -> ExitCode {
-    let listener = match open(service, listen) {
-        Ok(listener) => listener,
+    let ready = stop_on_signals().and_then(|stop| Ok((stop, open(service, listen)?)));
+    let (stop, listener) = match ready {
+        Ok(ready) => ready,
         Err(reason) => return fail(service, &reason),
     };
-    let stop = match stop_on_signals() {
-        Ok(stop) => stop,
-        Err(error) => return fail(service, &format!("cannot wait for signals: {error}")),
-    };
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "{service} listens");
-    }
     let cut = serve(listener, router, metrics, limits, stop).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
@@ -122,10 +140,10 @@ pub async fn serve_until_signal(
 /// A token that SIGTERM or ^C cancels. A second signal ends the process at once.
 ///
 /// # Errors
-/// Those of installing a signal handler.
-pub fn stop_on_signals() -> std::io::Result<CancellationToken> {
-    let mut term = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+/// One line: the system installs no signal handler.
+pub fn stop_on_signals() -> Result<CancellationToken, String> {
+    let handler = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
+    let (mut term, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {

@@ -1,6 +1,6 @@
 //! What a worker tells everybody about itself, about once a second.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,20 @@ pub struct Mean {
     pub count: u64,
     /// Their mean in milliseconds; 0 for none.
     pub ms: f64,
+}
+
+impl Mean {
+    /// One time.
+    pub fn of(time: Duration) -> Self {
+        Self { count: 1, ms: time.as_secs_f64() * 1e3 }
+    }
+
+    /// The mean of these and others.
+    pub fn and(self, others: Self) -> Self {
+        let count = self.count + others.count;
+        let total = self.count as f64 * self.ms + others.count as f64 * others.ms;
+        Self { count, ms: total / count.max(1) as f64 }
+    }
 }
 
 /// The time of day, in seconds since 1970 with their fraction.

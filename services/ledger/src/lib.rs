@@ -8,8 +8,13 @@ mod announcement;
 mod memory;
 mod redis_ledger;
 
+use std::fmt::Debug;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::Serialize;
 
 pub use announcement::{Announcement, Mean, now};
 use memory::MemoryLedger;
@@ -36,13 +41,14 @@ pub struct Batch {
 }
 
 /// What has been mined so far, by everybody.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// Hashes counted.
     pub hashes: i64,
     /// Different coins found.
     pub coins: u64,
     /// Whether anything was counted yet, if only 0 hashes.
+    #[serde(skip)]
     pub begun: bool,
 }
 
@@ -72,20 +78,34 @@ impl From<redis::RedisError> for Error {
     }
 }
 
+/// What a ledger does, wherever it keeps things.
+///
+/// After an error of `commit` it is not known whether the batch was counted: commit the same batch again. The errors of the
+/// others are that the ledger does not answer, or that its keys hold something else.
+#[async_trait]
+pub trait Store: Debug + Send + Sync {
+    /// Where it is: `memory` or `redis`.
+    fn kind(&self) -> &'static str;
+    /// Counts a worker's batch, unless it has been counted before.
+    async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error>;
+    /// Tells everybody what a worker is doing; forgotten after `lifetime`.
+    async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error>;
+    /// Withdraws a worker's announcement, when it stops.
+    async fn withdraw(&self, worker: &str) -> Result<(), Error>;
+    /// What has been mined so far.
+    async fn totals(&self) -> Result<Totals, Error>;
+    /// The workers that have announced themselves, by id.
+    async fn workers(&self) -> Result<Workers, Error>;
+}
+
 /// The ledger; clones share it.
 #[derive(Debug, Clone)]
-pub struct Ledger(Kind);
-
-#[derive(Debug, Clone)]
-enum Kind {
-    Memory(Arc<MemoryLedger>),
-    Redis(Arc<RedisLedger>),
-}
+pub struct Ledger(Arc<dyn Store>);
 
 impl Ledger {
     /// A ledger in the memory of this process.
     pub fn in_memory() -> Self {
-        Self(Kind::Memory(Arc::default()))
+        Self(Arc::new(MemoryLedger::default()))
     }
 
     /// The ledger in Redis. Connects when it is first used, and again after every loss.
@@ -93,74 +113,14 @@ impl Ledger {
     /// # Errors
     /// The URL cannot be read; `redis://host[:port][/db]` is meant.
     pub fn in_redis(url: &str) -> Result<Self, Error> {
-        Ok(Self(Kind::Redis(Arc::new(RedisLedger::new(url)?))))
+        Ok(Self(Arc::new(RedisLedger::new(url)?)))
     }
+}
 
-    /// Where it is: `memory` or `redis`.
-    pub fn kind(&self) -> &'static str {
-        match &self.0 {
-            Kind::Memory(_) => "memory",
-            Kind::Redis(_) => "redis",
-        }
-    }
+impl Deref for Ledger {
+    type Target = dyn Store;
 
-    /// Counts a worker's batch, unless it has been counted before.
-    ///
-    /// # Errors
-    /// It is not known whether the batch was counted: commit the same batch again.
-    pub async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
-        match &self.0 {
-            Kind::Memory(ledger) => ledger.commit(worker, batch),
-            Kind::Redis(ledger) => ledger.commit(worker, batch).await?,
-        }
-        Ok(())
-    }
-
-    /// Tells everybody what a worker is doing; forgotten after `lifetime`.
-    ///
-    /// # Errors
-    /// The ledger does not answer.
-    pub async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
-        match &self.0 {
-            Kind::Memory(ledger) => ledger.announce(announcement, lifetime),
-            Kind::Redis(ledger) => ledger.announce(announcement, lifetime).await?,
-        }
-        Ok(())
-    }
-
-    /// Withdraws a worker's announcement, when it stops.
-    ///
-    /// # Errors
-    /// The ledger does not answer.
-    pub async fn withdraw(&self, worker: &str) -> Result<(), Error> {
-        match &self.0 {
-            Kind::Memory(ledger) => ledger.withdraw(worker),
-            Kind::Redis(ledger) => ledger.withdraw(worker).await?,
-        }
-        Ok(())
-    }
-
-    /// What has been mined so far.
-    ///
-    /// # Errors
-    /// The ledger does not answer, or its keys hold something else.
-    pub async fn totals(&self) -> Result<Totals, Error> {
-        Ok(match &self.0 {
-            Kind::Memory(ledger) => ledger.totals(),
-            Kind::Redis(ledger) => ledger.totals().await?,
-        })
-    }
-
-    /// The workers that have announced themselves.
-    ///
-    /// # Errors
-    /// The ledger does not answer.
-    pub async fn workers(&self) -> Result<Workers, Error> {
-        let mut workers = match &self.0 {
-            Kind::Memory(ledger) => Workers { known: ledger.workers(), ..Workers::default() },
-            Kind::Redis(ledger) => ledger.workers().await?,
-        };
-        workers.known.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(workers)
+    fn deref(&self) -> &Self::Target {
+        &*self.0
     }
 }

@@ -10,12 +10,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{AsyncConnectionConfig, Client, FromRedisValue, IntoConnectionInfo, Pipeline, RedisError, pipe};
 use tokio::sync::Mutex;
 
-use crate::{Announcement, Batch, Error, Totals, Workers};
+use crate::{Announcement, Batch, Error, Store, Totals, Workers};
 
 /// How long the ledger remembers the last batch of a worker: far longer than a worker tries to commit one.
 const MEMORY: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -67,52 +68,6 @@ impl RedisLedger {
         Ok(Self { client, config, open: Mutex::default() })
     }
 
-    pub async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
-        let mut request = pipe();
-        request.cmd("EVAL").arg(COMMIT).arg(3).arg(HASHES).arg(WALLET).arg(format!("swarmlab:batch:{worker}"));
-        request.arg(batch.number).arg(batch.hashes).arg(MEMORY.as_secs());
-        for coin in &batch.coins {
-            request.arg(&coin.digest).arg(coin.bytes.as_slice());
-        }
-        self.ask(request.ignore()).await
-    }
-
-    pub async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
-        let Announcement { id, now, .. } = announcement;
-        let value = serde_json::to_string(announcement).expect("text and numbers are JSON");
-        let mut request = pipe();
-        request.pset_ex(announcement_key(id), value, lifetime.as_millis() as u64).ignore();
-        request.zadd(ANNOUNCED, id, now).ignore();
-        self.ask(request.zrembyscore(ANNOUNCED, "-inf", now - FORGOTTEN).ignore()).await
-    }
-
-    pub async fn withdraw(&self, worker: &str) -> Result<(), Error> {
-        self.ask(pipe().del(announcement_key(worker)).ignore().zrem(ANNOUNCED, worker).ignore()).await
-    }
-
-    pub async fn totals(&self) -> Result<Totals, Error> {
-        let (hashes, coins): (Option<i64>, u64) = self.ask(pipe().get(HASHES).hlen(WALLET)).await?;
-        Ok(Totals { hashes: hashes.unwrap_or_default(), coins, begun: hashes.is_some() })
-    }
-
-    pub async fn workers(&self) -> Result<Workers, Error> {
-        let (ids,): (Vec<String>,) = self.ask(pipe().zrange(ANNOUNCED, 0, -1)).await?;
-        let mut workers = Workers::default();
-        if ids.is_empty() {
-            return Ok(workers);
-        }
-        let keys: Vec<String> = ids.iter().map(|id| announcement_key(id)).collect();
-        let (values,): (Vec<Option<String>>,) = self.ask(pipe().mget(&keys)).await?;
-        // Who has no announcement has expired, and is forgotten by those who announce themselves: reading changes nothing.
-        for (key, text) in keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))) {
-            match serde_json::from_str(&text) {
-                Ok(worker) => workers.known.push(worker),
-                Err(error) => workers.unreadable.push(format!("{key}: {error}")),
-            }
-        }
-        Ok(workers)
-    }
-
     /// After an error, a time-out among them, the connection is given up: the next request asks the name for an address
     /// again, and finds the Redis that has taken the place of one whose host never said that it is gone.
     async fn ask<T: FromRedisValue>(&self, request: &Pipeline) -> Result<T, Error> {
@@ -133,6 +88,60 @@ impl RedisLedger {
         }
         let connection = self.client.get_multiplexed_async_connection_with_config(&self.config).await?;
         Ok(open.insert(connection).clone())
+    }
+}
+
+#[async_trait]
+impl Store for RedisLedger {
+    fn kind(&self) -> &'static str {
+        "redis"
+    }
+
+    async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
+        let mut request = pipe();
+        request.cmd("EVAL").arg(COMMIT).arg(3).arg(HASHES).arg(WALLET).arg(format!("swarmlab:batch:{worker}"));
+        request.arg(batch.number).arg(batch.hashes).arg(MEMORY.as_secs());
+        for coin in &batch.coins {
+            request.arg(&coin.digest).arg(coin.bytes.as_slice());
+        }
+        self.ask(request.ignore()).await
+    }
+
+    async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
+        let Announcement { id, now, .. } = announcement;
+        let value = serde_json::to_string(announcement).expect("text and numbers are JSON");
+        let mut request = pipe();
+        request.pset_ex(announcement_key(id), value, lifetime.as_millis() as u64).ignore();
+        request.zadd(ANNOUNCED, id, now).ignore();
+        self.ask(request.zrembyscore(ANNOUNCED, "-inf", now - FORGOTTEN).ignore()).await
+    }
+
+    async fn withdraw(&self, worker: &str) -> Result<(), Error> {
+        self.ask(pipe().del(announcement_key(worker)).ignore().zrem(ANNOUNCED, worker).ignore()).await
+    }
+
+    async fn totals(&self) -> Result<Totals, Error> {
+        let (hashes, coins): (Option<i64>, u64) = self.ask(pipe().get(HASHES).hlen(WALLET)).await?;
+        Ok(Totals { hashes: hashes.unwrap_or_default(), coins, begun: hashes.is_some() })
+    }
+
+    async fn workers(&self) -> Result<Workers, Error> {
+        let (mut ids,): (Vec<String>,) = self.ask(pipe().zrange(ANNOUNCED, 0, -1)).await?;
+        ids.sort_unstable();
+        let mut workers = Workers::default();
+        if ids.is_empty() {
+            return Ok(workers);
+        }
+        let keys: Vec<String> = ids.iter().map(|id| announcement_key(id)).collect();
+        let (values,): (Vec<Option<String>>,) = self.ask(pipe().mget(&keys)).await?;
+        // Who has no announcement has expired, and is forgotten by those who announce themselves: reading changes nothing.
+        for (key, text) in keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))) {
+            match serde_json::from_str(&text) {
+                Ok(worker) => workers.known.push(worker),
+                Err(error) => workers.unreadable.push(format!("{key}: {error}")),
+            }
+        }
+        Ok(workers)
     }
 }
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use kit::metrics::Metrics;
 use kit::start::{self, Common};
 
 /// Answers with random bytes, one request at a time.
@@ -25,13 +24,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    if let Some(task) = &cli.common.task {
-        return task.run("rng", cli.listen);
-    }
-    let metrics = Metrics::new("rng");
-    let app = rng::app(&cli.config, &metrics).router;
-    start::on_one_thread(
-        &cli.common.logs,
-        start::serve_until_signal("rng", cli.listen, app, &metrics, &cli.common.limits),
-    )
+    start::service("rng", cli.listen, &cli.common, |metrics| Ok(rng::app(&cli.config, metrics).router))
 }

@@ -13,38 +13,13 @@ pub fn answer(status: StatusCode, body: &impl Serialize) -> Response {
     (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
 }
 
-/// `/json`, as the public application has it: `hashes` is what Redis answers to `GET hashes`, hence a string, or null
-/// before anything was counted.
-#[derive(Debug, Serialize)]
-pub struct Public {
-    coins: u64,
-    hashes: Option<String>,
-    now: f64,
-}
-
-impl Public {
-    pub fn new(totals: Totals) -> Self {
-        Self {
-            coins: totals.coins,
-            hashes: totals.begun.then(|| totals.hashes.to_string()),
-            now: milliseconds(ledger::now()),
-        }
-    }
-}
-
-/// Why there is no answer.
-#[derive(Debug, Serialize)]
-pub struct Problem {
-    pub error: String,
-}
-
 /// `/api/state`: all that the page shows. Times are seconds since 1970.
 #[derive(Debug, Clone, Serialize)]
 pub struct State {
     pub now: f64,
     pub ledger: Health,
     /// The last that the ledger told; absent before it told anything.
-    pub totals: Option<Counted>,
+    pub totals: Option<Totals>,
     pub speed: Speed,
     /// Means over the workers and the last seconds, weighted by the requests that each of them made.
     pub latency: Latency,
@@ -64,13 +39,6 @@ pub struct Health {
     /// When this began.
     pub since: f64,
     pub reason: Option<String>,
-}
-
-/// Totals as numbers.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Counted {
-    pub hashes: i64,
-    pub coins: u64,
 }
 
 /// The speed, and where the figure comes from.

@@ -9,7 +9,6 @@
 //! One task asks the ledger once a second, and every open page is answered from what that task has seen. So thirty open
 //! pages cost Redis as much as one, and a page that is opened late shows the past.
 
-mod assets;
 mod history;
 mod json;
 mod line;
@@ -17,8 +16,6 @@ mod meter;
 mod track;
 mod watch;
 
-use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use axum::Router;
@@ -27,20 +24,21 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use kit::metrics::Metrics;
-use kit::serve::Limits;
-use kit::{ops, start};
+use kit::ops;
+use kit::page::{CSS, File, HTML, SCRIPT};
 use ledger::Ledger;
-use tokio_util::sync::CancellationToken;
+use serde_json::json;
 
 use crate::watch::Watch;
 
-/// Settings of the service.
-#[derive(Debug, Clone, clap::Args)]
-pub struct Config {
-    /// The Redis that the workers count in
-    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_name = "URL")]
-    pub redis_url: String,
-}
+/// The page's files, beside those that all pages share.
+const FILES: [File; 5] = [
+    ("/", HTML, include_str!("../page/index.html")),
+    ("/index.html", HTML, include_str!("../page/index.html")),
+    ("/style.css", CSS, include_str!("../page/style.css")),
+    ("/page.js", SCRIPT, include_str!("../page/page.js")),
+    ("/graph.js", SCRIPT, include_str!("../page/graph.js")),
+];
 
 #[derive(Debug, Clone)]
 struct Service {
@@ -48,45 +46,35 @@ struct Service {
     watch: Arc<Watch>,
 }
 
-/// Builds the service and starts the task that watches the ledger, until `stop` is cancelled.
+/// Builds the service and starts the task that watches the ledger.
 ///
 /// # Panics
 /// Outside of a Tokio runtime.
-pub fn app(ledger: Ledger, metrics: &Metrics, stop: CancellationToken) -> Router {
+pub fn app(ledger: Ledger, metrics: &Metrics) -> Router {
     let watch = Watch::new(ledger.kind(), metrics);
-    tokio::spawn(watch.clone().run(ledger.clone(), stop));
+    tokio::spawn(watch.clone().run(ledger.clone()));
     let asked = watch.clone();
     Router::new()
         .route("/json", get(public_json).fallback(wrong_method))
         .route("/api/state", get(state).fallback(wrong_method))
         .with_state(Service { ledger, watch })
-        .merge(kit::page::routes(&assets::FILES).method_not_allowed_fallback(wrong_method))
+        .merge(kit::page::routes(&FILES).method_not_allowed_fallback(wrong_method))
         .fallback(wrong_path)
         .merge(ops::routes(metrics.clone(), Arc::new(move || asked.ready())))
 }
 
-/// Runs the program on its settings until SIGTERM or ^C.
-pub async fn run(config: &Config, listen: SocketAddr, limits: &Limits) -> ExitCode {
-    let ledger = match Ledger::in_redis(&config.redis_url) {
-        Ok(ledger) => ledger,
-        Err(error) => {
-            return start::usage("webui", &format!("--redis-url, REDIS_URL: `{}`: {error}", config.redis_url));
-        }
-    };
-    let metrics = Metrics::new("webui");
-    let stop = CancellationToken::new();
-    let router = app(ledger, &metrics, stop.clone());
-    let code = start::serve_until_signal("webui", listen, router, &metrics, limits).await;
-    stop.cancel();
-    code
-}
-
+/// As the public application has it: `hashes` is what Redis answers to `GET hashes`, hence a string, or null before anything
+/// was counted.
 async fn public_json(State(Service { ledger, .. }): State<Service>) -> Response {
     match watch::bounded(ledger.totals()).await {
-        Ok(totals) => json::answer(StatusCode::OK, &json::Public::new(totals)),
+        Ok(totals) => {
+            let hashes = totals.begun.then(|| totals.hashes.to_string());
+            let now = json::milliseconds(ledger::now());
+            json::answer(StatusCode::OK, &json!({"coins": totals.coins, "hashes": hashes, "now": now}))
+        }
         Err(reason) => {
             let error = format!("{} is away: {reason}", ledger.kind());
-            json::answer(StatusCode::SERVICE_UNAVAILABLE, &json::Problem { error })
+            json::answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": error}))
         }
     }
 }

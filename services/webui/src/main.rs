@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use kit::start::{self, Common};
+use ledger::Ledger;
 
 /// Shows how fast the swarm hashes, on a page that a class can watch.
 #[derive(Debug, Parser)]
@@ -17,16 +18,17 @@ struct Cli {
     /// Address and port to listen on
     #[arg(long, env = "WEBUI_LISTEN", default_value = "[::]:80", value_name = "ADDRESS")]
     listen: SocketAddr,
-    #[command(flatten)]
-    config: webui::Config,
+    /// The Redis that the workers count in
+    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_name = "URL")]
+    redis_url: String,
     #[command(flatten)]
     common: Common,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match &cli.common.task {
-        Some(task) => task.run("webui", cli.listen),
-        None => start::on_one_thread(&cli.common.logs, webui::run(&cli.config, cli.listen, &cli.common.limits)),
-    }
+    start::service("webui", cli.listen, &cli.common, |metrics| match Ledger::in_redis(&cli.redis_url) {
+        Ok(ledger) => Ok(webui::app(ledger, metrics)),
+        Err(error) => Err(format!("--redis-url, REDIS_URL: `{}`: {error}", cli.redis_url)),
+    })
 }

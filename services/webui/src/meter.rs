@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use ledger::Announcement;
+use ledger::{Announcement, Mean};
 
 use crate::json::{Latency, Speed, Worker, milliseconds};
 use crate::line::Line;
@@ -46,29 +46,20 @@ const LATENCY: f64 = 4.0;
 #[derive(Debug, Default)]
 pub struct Meter {
     tracks: HashMap<String, Track>,
-    counts: VecDeque<Count>,
-    times: VecDeque<(f64, Times)>,
+    /// The ledger's count of hashes, and the one that the announced speeds would have led to.
+    counted: Line,
+    announced: Line,
+    /// When any worker announced itself last.
+    heard: Option<f64>,
+    times: VecDeque<Times>,
     interrupted: bool,
     /// When the ledger came back.
     back: Option<f64>,
 }
 
-/// The count of hashes at one time, and the speed that was announced then.
+/// When a worker announced what its requests to rng and hasher took.
 #[derive(Debug, Clone, Copy)]
-struct Count {
-    time: f64,
-    hashes: i64,
-    announced: f64,
-    /// Whether any worker announced itself.
-    anybody: bool,
-}
-
-/// Requests of one announcement, and the milliseconds that they took altogether.
-#[derive(Debug, Clone, Copy, Default)]
-struct Times {
-    rng: (u64, f64),
-    hasher: (u64, f64),
-}
+struct Times(f64, Mean, Mean);
 
 /// What the meter shows.
 #[derive(Debug)]
@@ -88,20 +79,28 @@ impl Meter {
     pub fn read(&mut self, now: f64, hashes: i64, announcements: &[Announcement]) -> Reading {
         if std::mem::take(&mut self.interrupted) {
             self.back = Some(now);
-            self.counts.clear();
+            self.begin_anew();
             self.tracks.values_mut().for_each(|track| track.excuse(now));
         }
         let workers = self.hear(now, announcements);
-        let announced = self.tracks.values().map(|track| done(track, now)).sum::<f64>() / WINDOW;
         // The count was set back, by a person who starts afresh.
-        if self.counts.back().is_some_and(|last| hashes < last.hashes) {
-            self.counts.clear();
+        if self.counted.last().is_some_and(|(_, last)| last > hashes as f64) {
+            self.begin_anew();
         }
-        self.counts.push_back(Count { time: now, hashes, announced, anybody: !workers.is_empty() });
-        while self.counts.front().is_some_and(|count| count.time < now - JUDGED.1) {
-            self.counts.pop_front();
+        if !workers.is_empty() {
+            self.heard = Some(now);
         }
-        Reading { speed: self.speed(now, announced), latency: self.latency(now), workers }
+        let speed = self.tracks.values().map(|track| done(track, now)).sum::<f64>() / WINDOW;
+        let (before, sum) = self.announced.last().unwrap_or((now, 0.0));
+        self.counted.push(now, hashes as f64);
+        self.announced.push(now, sum + speed * (now - before));
+        self.counted.forget_before(now - JUDGED.1);
+        self.announced.forget_before(now - JUDGED.1);
+        Reading { speed: self.speed(now, speed), latency: self.latency(now), workers }
+    }
+
+    fn begin_anew(&mut self) {
+        (self.counted, self.announced, self.heard) = Default::default();
     }
 
     fn hear(&mut self, now: f64, announcements: &[Announcement]) -> Vec<Worker> {
@@ -112,9 +111,7 @@ impl Meter {
         for said in announcements {
             let track = self.tracks.entry(said.id.clone()).or_default();
             if track.hear(now, said) {
-                let total = |mean: ledger::Mean| (mean.count, mean.count as f64 * mean.ms);
-                let times = Times { rng: total(said.rng), hasher: total(said.hasher) };
-                self.times.push_back((now, times));
+                self.times.push_back(Times(now, said.rng, said.hasher));
             }
             workers.push(track.show(now, said));
         }
@@ -128,57 +125,36 @@ impl Meter {
         }
         let unannounced = self.unannounced(now);
         // The count goes on to grow in the slope for as long as the slope looks back, when the last worker has gone.
-        let anybody = self.recent(now).any(|count| count.anybody);
-        let (value, source) =
-            if anybody && !unannounced { (Some(announced), "workers") } else { (self.slope(now), "ledger") };
+        let anybody = self.heard.is_some_and(|heard| heard >= now - SLOPE);
+        let (value, source) = if anybody && !unannounced {
+            (Some(announced), "workers")
+        } else {
+            (self.counted.slope(SLOPE, FEWEST).map(|slope| slope.max(0.0)), "ledger")
+        };
         Speed { hashes_per_second: value.map(milliseconds), source: value.map(|_| source), unannounced }
     }
 
     /// Whether more is counted than the announced workers do: for long enough to be sure, and still.
     fn unannounced(&self, now: f64) -> bool {
-        let from = self.back.map_or(f64::NEG_INFINITY, |back| back + BACKLOG);
-        let judged: Vec<&Count> = self.counts.iter().filter(|count| count.time >= from).collect();
-        let (Some(first), Some(last)) = (judged.first(), judged.last()) else {
-            return false;
+        let (_, first) = self.counted.around(f64::NEG_INFINITY);
+        let from = first.map_or(now, |(time, _)| time).max(self.back.map_or(0.0, |back| back + BACKLOG));
+        let more = |span| {
+            let known = self.announced.slope(span, FEWEST)? * TOLERANCE.0 + TOLERANCE.1;
+            Some(self.counted.slope(span, FEWEST)? > known)
         };
-        let seconds = last.time - first.time;
-        let known = |announced: f64| announced * TOLERANCE.0 + TOLERANCE.1;
-        seconds >= JUDGED.0
-            && (last.hashes - first.hashes) as f64 / seconds > known(mean(judged.iter().copied()))
-            && self.slope(now).is_some_and(|slope| slope > known(mean(self.recent(now))))
-    }
-
-    fn recent(&self, now: f64) -> impl Iterator<Item = &Count> {
-        self.counts.iter().filter(move |count| count.time >= now - SLOPE)
-    }
-
-    /// Hashes a second, as the count tells.
-    fn slope(&self, now: f64) -> Option<f64> {
-        let mut line = Line::default();
-        self.recent(now).for_each(|count| line.push(count.time, count.hashes as f64));
-        line.slope(SLOPE, FEWEST).map(|slope| slope.max(0.0))
+        now - from >= JUDGED.0 && [now - from, SLOPE].into_iter().all(|span| more(span) == Some(true))
     }
 
     fn latency(&mut self, now: f64) -> Latency {
-        while self.times.front().is_some_and(|(time, _)| *time < now - LATENCY) {
+        while self.times.front().is_some_and(|Times(time, ..)| *time < now - LATENCY) {
             self.times.pop_front();
         }
-        let mean = |pick: fn(&Times) -> (u64, f64)| {
-            let (count, total) = self
-                .times
-                .iter()
-                .map(|(_, times)| pick(times))
-                .fold((0, 0.0), |(n, sum), (count, total)| (n + count, sum + total));
-            (count > 0).then(|| milliseconds(total / count as f64))
+        let mean = |pick: fn(&Times) -> Mean| {
+            let all = self.times.iter().map(pick).fold(Mean::default(), Mean::and);
+            (all.count > 0).then(|| milliseconds(all.ms))
         };
-        Latency { rng_ms: mean(|times| times.rng), hasher_ms: mean(|times| times.hasher) }
+        Latency { rng_ms: mean(|Times(_, rng, _)| *rng), hasher_ms: mean(|Times(_, _, hasher)| *hasher) }
     }
-}
-
-/// The mean of the announced speeds.
-fn mean<'a>(counts: impl Iterator<Item = &'a Count>) -> f64 {
-    let (count, sum) = counts.fold((0.0, 0.0), |(count, sum), next| (count + 1.0, sum + next.announced));
-    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 /// Hashes that a worker did in the window.
@@ -188,8 +164,6 @@ fn done(track: &Track, now: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ledger::Mean;
-
     use super::*;
 
     /// Ten workers behind one rng: a hash a second each, and a count that grows in steps.

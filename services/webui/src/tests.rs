@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use super::*;
 
 fn here(ledger: &Ledger) -> Router {
-    app(ledger.clone(), &Metrics::new("webui"), CancellationToken::new())
+    app(ledger.clone(), &Metrics::new("webui"))
 }
 
 async fn ask(app: &Router, request: Request<Body>) -> (StatusCode, HeaderMap, String) {

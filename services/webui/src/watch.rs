@@ -10,10 +10,9 @@ use ledger::{Error, Ledger, Totals, Workers};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
 use crate::history::{self, History, Sample};
-use crate::json::{self, Counted, Health, Latency, Speed, milliseconds};
+use crate::json::{self, Health, Latency, Speed, milliseconds};
 use crate::meter::Meter;
 
 /// How often the ledger is asked.
@@ -83,19 +82,15 @@ impl Watch {
         Arc::new(Self { clock, gauges, seen: Mutex::new(seen) })
     }
 
-    /// Asks once a second until `stop` is cancelled.
-    pub async fn run(self: Arc<Self>, ledger: Ledger, stop: CancellationToken) {
+    /// Asks once a second, for ever.
+    pub async fn run(self: Arc<Self>, ledger: Ledger) {
         let mut ticks = tokio::time::interval(PERIOD);
         // After a slow answer the next question waits a whole period: a Redis in trouble is not asked faster.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let watching = async {
-            loop {
-                ticks.tick().await;
-                let answer = bounded(ask(&ledger)).await;
-                self.note(answer);
-            }
-        };
-        tokio::select! { () = watching => {} () = stop.cancelled() => {} }
+        loop {
+            ticks.tick().await;
+            self.note(bounded(ask(&ledger)).await);
+        }
     }
 
     /// Ready while the ledger answers.
@@ -122,7 +117,7 @@ impl Watch {
         match answer {
             Ok((totals, workers)) => {
                 let reading = meter.read(now, totals.hashes, &workers.known);
-                state.totals = Some(Counted { hashes: totals.hashes, coins: totals.coins });
+                state.totals = Some(totals);
                 (state.speed, state.latency, state.workers) = (reading.speed, reading.latency, reading.workers);
                 let problem = (!workers.unreadable.is_empty()).then(|| workers.unreadable.join("; "));
                 if problem.is_some() && state.workers_problem.is_none() {

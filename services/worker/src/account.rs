@@ -1,9 +1,9 @@
 //! What a worker has done: hashes and coins to be committed, times and failures to be told.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hdrhistogram::Histogram;
 use kit::metrics::duration_buckets;
 use ledger::{Announcement, Coin, Mean};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -18,8 +18,8 @@ use tokio::sync::Notify;
 /// grows without bound: with the usual delays that is a day, at full speed some seconds.
 pub const MOST_COINS: usize = 20_000;
 
-/// The longest loop that the histogram tells apart, in microseconds: an hour.
-const LONGEST_LOOP: u64 = 3_600_000_000;
+/// Times of loops are told in so many binary digits: to 0.1 %.
+const DIGITS: u32 = 10;
 
 /// The books of one worker, shared by its loops.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub struct Account {
     uncommitted: Gauge,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Books {
     /// Hashes accepted since the beginning.
     accepted: u64,
@@ -46,11 +46,11 @@ struct Books {
     /// Whether loops wait for room.
     full: bool,
     failures: u64,
-    /// Since the beginning.
-    loop_times: Histogram<u64>,
-    /// How many requests since the last report, and their time.
-    rng: (u64, Duration),
-    hasher: (u64, Duration),
+    /// How many loops took so many microseconds, since the beginning.
+    loop_times: BTreeMap<u64, u64>,
+    /// Requests since the last report.
+    rng: Mean,
+    hasher: Mean,
     /// Why the ledger takes nothing; empty while it does.
     ledger: Option<String>,
 }
@@ -73,23 +73,11 @@ pub struct Hash {
 impl Account {
     /// Empty books with room for so many coins that are not committed.
     pub fn new(most_coins: usize) -> Self {
-        let mut loop_times = Histogram::new_with_max(LONGEST_LOOP, 3).expect("3 digits up to an hour fit");
-        loop_times.auto(false);
+        let ledger = Some("Redis has not answered yet".to_owned());
         Self {
             began: Instant::now(),
             most_coins,
-            books: Mutex::new(Books {
-                accepted: 0,
-                last_hash: Duration::ZERO,
-                hashes: 0,
-                coins: Vec::new(),
-                full: false,
-                failures: 0,
-                loop_times,
-                rng: Default::default(),
-                hasher: Default::default(),
-                ledger: Some("Redis has not answered yet".to_owned()),
-            }),
+            books: Mutex::new(Books { ledger, ..Books::default() }),
             room: Notify::new(),
             coins: Counter::default(),
             failures: Family::default(),
@@ -113,9 +101,9 @@ impl Account {
         books.accepted += 1;
         books.hashes += 1;
         books.last_hash = self.began.elapsed();
-        books.rng = (books.rng.0 + 1, books.rng.1 + hash.rng);
-        books.hasher = (books.hasher.0 + 1, books.hasher.1 + hash.hasher);
-        books.loop_times.saturating_record(hash.whole.as_micros() as u64);
+        books.rng = books.rng.and(Mean::of(hash.rng));
+        books.hasher = books.hasher.and(Mean::of(hash.hasher));
+        *books.loop_times.entry(rounded(hash.whole.as_micros() as u64)).or_default() += 1;
         if let Some(coin) = hash.coin {
             self.coins.inc();
             books.coins.push(coin);
@@ -183,12 +171,9 @@ impl Account {
         told.hashes = books.accepted;
         told.last_hash = books.last_hash.as_secs_f64();
         told.failures = books.failures;
-        told.rng = mean(std::mem::take(&mut books.rng));
-        told.hasher = mean(std::mem::take(&mut books.hasher));
-        let times = &books.loop_times;
-        let step = |at| times.median_equivalent(at);
-        told.loop_times =
-            times.iter_recorded().map(|times| (step(times.value_iterated_to()), times.count_at_value())).collect();
+        told.rng = std::mem::take(&mut books.rng);
+        told.hasher = std::mem::take(&mut books.hasher);
+        told.loop_times = books.loop_times.iter().map(|(time, count)| (*time, *count)).collect();
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -196,6 +181,21 @@ impl Account {
     }
 }
 
-fn mean((count, time): (u64, Duration)) -> Mean {
-    Mean { count, ms: time.as_secs_f64() * 1e3 / count.max(1) as f64 }
+/// The middle of all numbers that begin with the same binary digits.
+fn rounded(number: u64) -> u64 {
+    let rest = (u64::BITS - number.leading_zeros()).saturating_sub(DIGITS);
+    (number >> rest << rest) + (1 << rest) / 2
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rounded_by_a_thousandth_at_most() {
+        for number in (0..5_000).chain([1 << 20, 300_123, 3_599_999_999, u64::MAX >> 1]) {
+            let error = rounded(number).abs_diff(number) as f64;
+            assert!(error <= number as f64 / 1000.0, "{number} became {}", rounded(number));
+        }
+    }
 }

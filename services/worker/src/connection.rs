@@ -1,12 +1,13 @@
 //! One HTTP/1.1 connection to a service.
 
+use std::error::Error;
 use std::io;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -111,16 +112,10 @@ fn watch(stream: &TcpStream) {
     let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
 }
 
-async fn whole(mut body: Incoming) -> Result<Bytes, Failure> {
-    let mut bytes = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame.map_err(Failure::Broken)?.into_data() else {
-            continue;
-        };
-        if bytes.len() + data.len() > LONGEST_ANSWER {
-            return Err(Failure::Wrong("more than was asked for"));
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes.freeze())
+async fn whole(body: Incoming) -> Result<Bytes, Failure> {
+    let failed = |error: Box<dyn Error + Send + Sync>| match error.downcast() {
+        Ok(error) => Failure::Broken(*error),
+        Err(_) => Failure::Wrong("more than was asked for"),
+    };
+    Ok(Limited::new(body, LONGEST_ANSWER).collect().await.map_err(failed)?.to_bytes())
 }

@@ -4,7 +4,8 @@ use std::io;
 use std::time::Duration;
 
 /// Why a request to rng or hasher failed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Failure {
     /// The name has no address.
     #[error("the name does not resolve: {0}")]
@@ -29,13 +30,6 @@ pub enum Failure {
 impl Failure {
     /// The kind of failure in one word, as the label of a metric.
     pub fn cause(&self) -> &'static str {
-        match self {
-            Self::Resolve(_) => "resolve",
-            Self::Connect(_) => "connect",
-            Self::Timeout(_) => "timeout",
-            Self::Broken(_) => "broken",
-            Self::Status(_) => "status",
-            Self::Wrong(_) => "wrong",
-        }
+        self.into()
     }
 }

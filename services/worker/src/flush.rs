@@ -1,14 +1,14 @@
 //! Handing hashes and coins to the ledger, in numbered batches, and telling everybody how it goes.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kit::host;
 use ledger::{Announcement, Batch, Error, Ledger};
 use tokio::time::{Instant, MissedTickBehavior};
-use tokio_util::sync::CancellationToken;
 
-use crate::Config;
+use crate::Worker;
 use crate::account::Account;
 use crate::upstream::Upstream;
 
@@ -25,11 +25,9 @@ pub struct Flusher {
     account: Arc<Account>,
     upstreams: [Arc<Upstream>; 2],
     interval: Duration,
-    /// The number of the last batch.
-    number: u64,
-    /// The batch whose commit has not been confirmed. It is committed again as it is until it is: only then is its number
-    /// a protection against counting twice.
-    in_hand: Option<Batch>,
+    /// The last batch. While its commit has not been confirmed it is committed again as it is: only then is its number a
+    /// protection against counting twice. Afterwards it has no hashes.
+    batch: Batch,
     committed: u64,
     announcement: Announcement,
     /// Since when the ledger takes nothing, and whether it is full.
@@ -37,47 +35,29 @@ pub struct Flusher {
 }
 
 impl Flusher {
-    pub fn new(
-        id: &str,
-        ledger: &Ledger,
-        account: &Arc<Account>,
-        upstreams: [Arc<Upstream>; 2],
-        config: &Config,
-    ) -> Self {
+    pub fn new(worker: &Worker, upstreams: [Arc<Upstream>; 2]) -> Self {
         let announcement = Announcement {
-            id: id.to_owned(),
+            id: worker.id.clone(),
             host: host::name(),
             started: ledger::now(),
-            loops: config.loops,
+            loops: worker.config.loops,
             ..Announcement::default()
         };
-        Self {
-            ledger: ledger.clone(),
-            account: account.clone(),
-            upstreams,
-            interval: config.flush_interval,
-            number: 0,
-            in_hand: None,
-            committed: 0,
-            announcement,
-            away: None,
-        }
+        let (ledger, account, interval) = (worker.ledger.clone(), worker.account.clone(), worker.config.flush_interval);
+        Self { ledger, account, upstreams, interval, batch: Batch::default(), committed: 0, announcement, away: None }
     }
 
-    /// Commits and announces once an interval, until told that it is enough.
-    pub async fn run(&mut self, enough: &CancellationToken) {
+    /// Commits and announces once an interval. It may be dropped at any time: what is in hand then is for `finish`.
+    pub async fn run(&mut self) -> Infallible {
         let mut ticks = tokio::time::interval(self.interval);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = enough.cancelled() => return,
-            }
-            let mut outcome = self.commit().await;
-            if outcome.is_ok() {
-                // Asked also when there is nothing to commit: so a worker without hashes knows, too, whether Redis is there.
-                outcome = self.announce().await;
-            }
+            ticks.tick().await;
+            let outcome = match self.commit().await {
+                // Also when there was nothing to commit: so a worker without hashes knows, too, whether Redis is there.
+                Ok(()) => self.announce().await,
+                failed => failed,
+            };
             self.note(outcome);
         }
     }
@@ -85,14 +65,14 @@ impl Flusher {
     /// Commits what is left, trying until the deadline and at least once; returns how many hashes the ledger took in all.
     pub async fn finish(mut self, deadline: Instant) -> u64 {
         loop {
-            // A batch may be in hand, and more may have come since: two rounds empty both.
-            let mut outcome = self.commit().await;
-            if outcome.is_ok() {
-                outcome = self.commit().await;
-            }
-            let done = outcome.is_ok();
+            let outcome = match self.commit().await {
+                // That batch was in hand, and more have come since.
+                Ok(()) => self.commit().await,
+                failed => failed,
+            };
+            let done = outcome.is_ok() || Instant::now() >= deadline;
             self.note(outcome);
-            if done || Instant::now() >= deadline {
+            if done {
                 break;
             }
             tokio::time::sleep(LAST_PAUSE).await;
@@ -106,26 +86,23 @@ impl Flusher {
 
     /// Commits the batch in hand, or a new one if there is something to commit.
     async fn commit(&mut self) -> Result<(), Error> {
-        if self.in_hand.is_none() {
+        if self.batch.hashes == 0 {
             let (hashes, coins) = self.account.take();
             if hashes == 0 {
                 return Ok(());
             }
-            self.number += 1;
-            self.in_hand = Some(Batch { number: self.number, hashes, coins });
+            self.batch = Batch { number: self.batch.number + 1, hashes, coins };
         }
-        if let Some(batch) = &self.in_hand {
-            self.ledger.commit(&self.announcement.id, batch).await?;
-            self.committed += batch.hashes;
-            self.account.committed(batch.hashes);
-            self.in_hand = None;
-        }
+        self.ledger.commit(&self.announcement.id, &self.batch).await?;
+        self.committed += self.batch.hashes;
+        self.account.committed(self.batch.hashes);
+        self.batch = Batch { number: self.batch.number, ..Batch::default() };
         Ok(())
     }
 
     async fn announce(&mut self) -> Result<(), Error> {
         self.account.report(&mut self.announcement);
-        let trouble = self.upstreams.iter().find_map(|upstream| upstream.trouble());
+        let trouble = self.upstreams.iter().find_map(|upstream| upstream.health.trouble());
         self.announcement.state = trouble.unwrap_or_else(|| "mining".to_owned());
         let lifetime = self.interval * INTERVALS_REMEMBERED + Duration::from_secs(2);
         self.ledger.announce(&self.announcement, lifetime).await
@@ -137,10 +114,8 @@ impl Flusher {
         match (outcome, self.away) {
             (Ok(()), None) => {}
             (Ok(()), Some((since, _))) => {
-                tracing::info!(
-                    seconds = since.elapsed().as_secs_f64(),
-                    "Redis takes hashes again; what was mined is counted"
-                );
+                let seconds = since.elapsed().as_secs_f64();
+                tracing::info!(seconds, "Redis takes hashes again; what was mined is counted");
                 self.away = None;
             }
             (Err(reason), away) => {

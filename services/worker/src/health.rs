@@ -4,22 +4,27 @@
 //! whose failures come between good answers, is one trouble, with one log line a cause.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use crate::account::Account;
 use crate::failure::Failure;
 
 /// How long nothing may fail before a trouble is over.
 const CALM: Duration = Duration::from_secs(10);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
+    service: &'static str,
+    account: Arc<Account>,
     /// True in a trouble: the only thing that a good answer has to look at.
     troubled: AtomicBool,
     state: Mutex<State>,
+    /// Tells the prober of a failure, and the loops of the next good answer.
+    failed: Notify,
     recovered: Notify,
 }
 
@@ -28,8 +33,6 @@ struct State {
     trouble: Option<Trouble>,
     /// The last failure, until a good answer comes.
     down: Option<String>,
-    /// Whether a prober is on its way.
-    probed: bool,
 }
 
 #[derive(Debug)]
@@ -42,11 +45,21 @@ struct Trouble {
 }
 
 impl Health {
-    /// Tells of a good answer.
-    pub fn succeeded(&self, service: &'static str) {
-        if !self.troubled.load(Ordering::Relaxed) {
-            return;
+    pub fn new(service: &'static str, account: &Arc<Account>) -> Self {
+        let (troubled, state) = (AtomicBool::new(false), Mutex::default());
+        Self { service, account: account.clone(), troubled, state, failed: Notify::new(), recovered: Notify::new() }
+    }
+
+    /// Takes note of a request's outcome.
+    pub fn note<T>(&self, outcome: &Result<T, Failure>) {
+        match outcome {
+            Err(failure) => self.failed(failure),
+            Ok(_) if self.troubled.load(Ordering::Relaxed) => self.succeeded(),
+            Ok(_) => {}
         }
+    }
+
+    fn succeeded(&self) {
         self.state(|state| {
             if state.down.take().is_some() {
                 self.recovered.notify_waiters();
@@ -54,14 +67,14 @@ impl Health {
             if let Some(trouble) = state.trouble.take_if(|trouble| trouble.last.elapsed() >= CALM) {
                 self.troubled.store(false, Ordering::Relaxed);
                 let seconds = (trouble.last - trouble.since).as_secs_f64();
-                tracing::info!(service, failures = trouble.failures, seconds, "it answers again");
+                tracing::info!(service = self.service, failures = trouble.failures, seconds, "it answers again");
             }
         });
     }
 
-    /// Tells of a failure.
-    pub fn failed(&self, service: &'static str, failure: &Failure) {
+    fn failed(&self, failure: &Failure) {
         let (now, cause) = (Instant::now(), failure.cause());
+        self.account.failed(self.service, cause);
         self.state(|state| {
             self.troubled.store(true, Ordering::Relaxed);
             state.down = Some(failure.to_string());
@@ -71,27 +84,20 @@ impl Health {
             trouble.failures += 1;
             if !trouble.told.contains(&cause) {
                 trouble.told.push(cause);
-                tracing::warn!(service, cause, %failure, "it fails; trying again until it answers");
+                tracing::warn!(service = self.service, cause, %failure, "it fails; trying again until it answers");
             }
         });
+        self.failed.notify_one();
     }
 
-    /// Why the service gives no good answers; `None` while it does.
-    pub fn down(&self) -> Option<String> {
-        self.state(|state| state.down.clone())
+    /// What the worker waits for, while the service gives no good answers.
+    pub fn trouble(&self) -> Option<String> {
+        self.state(|state| state.down.as_ref().map(|failure| format!("waits for {}: {failure}", self.service)))
     }
 
-    /// Whether a prober has to be sent: the service is down, and none is on its way.
-    pub fn wants_prober(&self) -> bool {
-        self.state(|state| state.down.is_some() && !std::mem::replace(&mut state.probed, true))
-    }
-
-    /// Whether the prober has to go on; it ends otherwise.
-    pub fn keeps_prober(&self) -> bool {
-        self.state(|state| {
-            state.probed = state.down.is_some();
-            state.probed
-        })
+    /// A failure since the last call.
+    pub fn fails(&self) -> Notified<'_> {
+        self.failed.notified()
     }
 
     /// The next good answer after a failure.

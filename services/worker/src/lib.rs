@@ -47,7 +47,7 @@ pub struct Config {
     #[arg(long, env = "WORKER_THINK", value_parser = settings::duration, default_value = "100ms", value_name = "TIME")]
     pub think: Duration,
     /// How often hashes and coins are handed to the ledger
-    #[arg(long, env = "WORKER_FLUSH_INTERVAL", value_parser = interval, default_value = "1s", value_name = "TIME")]
+    #[arg(long, env = "WORKER_FLUSH_INTERVAL", value_parser = settings::timeout, default_value = "1s", value_name = "TIME")]
     pub flush_interval: Duration,
     /// Keep connections open between requests. Off, as the virtual IP of a swarm balances connections, not requests
     #[arg(long, env = "WORKER_KEEP_ALIVE", value_name = "BOOL", default_value_t = false, num_args = 0..=1,
@@ -57,7 +57,7 @@ pub struct Config {
     #[arg(long, env = "WORKER_LOOPS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000), value_name = "N")]
     pub loops: u32,
     /// How long rng or hasher may take to answer
-    #[arg(long, env = "WORKER_TIMEOUT", value_parser = interval, default_value = "30s", value_name = "TIME")]
+    #[arg(long, env = "WORKER_TIMEOUT", value_parser = settings::timeout, default_value = "30s", value_name = "TIME")]
     pub timeout: Duration,
 }
 
@@ -73,12 +73,6 @@ impl Default for Config {
             timeout: Duration::from_secs(30),
         }
     }
-}
-
-/// A duration that is not zero.
-fn interval(text: &str) -> Result<Duration, String> {
-    let duration = settings::duration(text)?;
-    if duration.is_zero() { Err("it must be longer than zero".to_owned()) } else { Ok(duration) }
 }
 
 /// What a worker has done when it stops.
@@ -121,34 +115,39 @@ impl Worker {
     /// Mines until `stop` is cancelled. Then loops under way finish, and what is left is committed; both together may take
     /// `drain`.
     pub async fn run(self, stop: CancellationToken, drain: Duration) -> Outcome {
-        let Self { config, ledger, id, account } = self;
-        let (rng, hasher) = (Upstream::rng(&config, &account), Upstream::hasher(&config, &account));
-        let mut flusher = Flusher::new(&id, &ledger, &account, [rng.clone(), hasher.clone()], &config);
-        let enough = CancellationToken::new();
-        let flushing = tokio::spawn({
-            let enough = enough.clone();
-            async move {
-                flusher.run(&enough).await;
-                flusher
+        let upstreams = [Upstream::rng(&self.config, &self.account), Upstream::hasher(&self.config, &self.account)];
+        let mut loops = self.start_loops(&upstreams, &stop);
+        let mut flusher = Flusher::new(&self, upstreams);
+        let mining = async {
+            stop.cancelled().await;
+            let deadline = Instant::now() + drain;
+            if tokio::time::timeout_at(deadline, async { while loops.join_next().await.is_some() {} }).await.is_err() {
+                tracing::warn!(
+                    "loops under way took longer than the drain timeout; they are given up, and not counted"
+                );
+                loops.shutdown().await;
             }
-        });
-        let mut loops = JoinSet::new();
-        for _ in 0..config.loops {
-            let (rng, hasher) = (Client::new(&rng), Client::new(&hasher));
-            loops.spawn(Miner { think: config.think, account: account.clone(), rng, hasher }.run(stop.clone()));
-        }
-        stop.cancelled().await;
-        let deadline = Instant::now() + drain;
-        if tokio::time::timeout_at(deadline, async { while loops.join_next().await.is_some() {} }).await.is_err() {
-            tracing::warn!("loops under way took longer than the drain timeout; they are given up, and not counted");
-            loops.shutdown().await;
-        }
-        enough.cancel();
-        let committed = match flushing.await {
-            Ok(flusher) => flusher.finish(deadline).await,
-            Err(_) => 0,
+            deadline
         };
-        Outcome { accepted: account.accepted(), committed }
+        let deadline = tokio::select! { deadline = mining => deadline, never = flusher.run() => match never {} };
+        let committed = flusher.finish(deadline).await;
+        Outcome { accepted: self.account.accepted(), committed }
+    }
+
+    /// Starts the loops, and a prober for each of rng and hasher.
+    fn start_loops(&self, upstreams: &[Arc<Upstream>; 2], stop: &CancellationToken) -> JoinSet<()> {
+        let [rng, hasher] = upstreams;
+        let mut loops = JoinSet::new();
+        for upstream in upstreams {
+            let probing = stop.clone().run_until_cancelled_owned(upstream.clone().probe());
+            loops.spawn(async { _ = probing.await });
+        }
+        for _ in 0..self.config.loops {
+            let (think, account) = (self.config.think, self.account.clone());
+            let miner = Miner { think, account, rng: Client::new(rng), hasher: Client::new(hasher) };
+            loops.spawn(miner.run(stop.clone()));
+        }
+        loops
     }
 }
 

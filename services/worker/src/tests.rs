@@ -68,18 +68,16 @@ async fn one_bad_replica_among_several_is_one_trouble_with_one_prober() {
         _ => [7; 32].into_response(),
     }));
     let config = Config { rng_url, think: Duration::from_millis(1), loops: 5, ..quick() };
-    let account = Arc::new(Account::new(MOST_COINS));
+    let worker = Worker::new(config, Ledger::in_memory());
     let log = log_of(async {
-        let (rng, hasher) = (Upstream::rng(&config, &account), Upstream::hasher(&config, &account));
+        let (config, account) = (&worker.config, &worker.account);
+        let upstreams = [Upstream::rng(config, account), Upstream::hasher(config, account)];
         let stop = CancellationToken::new();
-        let mut loops = JoinSet::new();
-        for _ in 0..config.loops {
-            let (rng, hasher) = (Client::new(&rng), Client::new(&hasher));
-            loops.spawn(Miner { think: config.think, account: account.clone(), rng, hasher }.run(stop.clone()));
-        }
+        let mut loops = worker.start_loops(&upstreams, &stop);
         until("many failures between good answers", async || asked.load(Ordering::Relaxed) > 300).await;
-        // Ours, one for each client, and one prober's at most.
-        assert!(Arc::strong_count(&rng) <= 1 + 5 + 2, "{} hold it", Arc::strong_count(&rng));
+        // Ours, one for each client, and one prober's.
+        let holders = Arc::strong_count(&upstreams[0]);
+        assert!(holders <= 1 + 5 + 2, "{holders} hold it");
         stop.cancel();
         while loops.join_next().await.is_some() {}
     })

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{Method, Request, header};
 use http_body_util::Full;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
@@ -38,7 +38,6 @@ const DIGITS: usize = 64;
 /// rng or hasher, shared by all loops of a worker.
 #[derive(Debug)]
 pub struct Upstream {
-    name: &'static str,
     target: Target,
     keep_alive: bool,
     timeout: Duration,
@@ -48,8 +47,8 @@ pub struct Upstream {
     sample: Bytes,
     /// What is wrong with an answer.
     fault: fn(&[u8]) -> Option<&'static str>,
-    health: Health,
-    account: Arc<Account>,
+    /// How it is doing.
+    pub health: Health,
 }
 
 impl Upstream {
@@ -79,47 +78,31 @@ impl Upstream {
         account: &Arc<Account>,
     ) -> Arc<Self> {
         let Config { keep_alive, timeout, .. } = *config;
-        let mut head = Request::new(());
-        *head.uri_mut() = format!("{}{path}", target.base).parse().unwrap_or_default();
-        let host = HeaderValue::try_from(target.authority()).unwrap_or(HeaderValue::from_static("localhost"));
-        head.headers_mut().insert(header::HOST, host);
+        let uri = format!("{}{path}", target.base);
+        let mut head = Request::builder().uri(uri).header(header::HOST, target.authority());
         if method == Method::POST {
             // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
-            head.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+            head = head.header(header::CONTENT_TYPE, "application/octet-stream");
         }
         if !keep_alive {
             // The server closes first, so that the many ports in TIME_WAIT are not the client's.
-            head.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            head = head.header(header::CONNECTION, "close");
         }
-        *head.method_mut() = method;
-        let (target, health, account) = (target.clone(), Health::default(), account.clone());
-        Arc::new(Self { name, target, keep_alive, timeout, head, sample, fault, health, account })
+        let head = head.method(method).body(()).expect("the parts of a URL are those of a request");
+        let health = Health::new(name, account);
+        Arc::new(Self { target: target.clone(), keep_alive, timeout, head, sample, fault, health })
     }
 
-    /// What the worker waits for, while this service gives no good answers.
-    pub fn trouble(&self) -> Option<String> {
-        self.health.down().map(|failure| format!("waits for {}: {failure}", self.name))
-    }
-
-    fn note(&self, outcome: &Result<Bytes, Failure>) {
-        match outcome {
-            Ok(_) => self.health.succeeded(self.name),
-            Err(failure) => {
-                self.account.failed(self.name, failure.cause());
-                self.health.failed(self.name, failure);
-            }
-        }
-    }
-
-    async fn probe(self: Arc<Self>) {
+    /// Asks the failing service about twice a second until it answers: one task for all loops.
+    pub async fn probe(self: Arc<Self>) {
         let mut client = Client::new(&self);
         loop {
+            self.health.fails().await;
             let pause = rand::rng().random_range(PROBE_PAUSE);
             tokio::time::sleep(Duration::from_millis(pause)).await;
-            if !self.health.keeps_prober() {
-                return;
+            if self.health.trouble().is_some() {
+                self.health.note(&client.answer(self.sample.clone()).await);
             }
-            self.note(&client.answer(self.sample.clone()).await);
         }
     }
 }
@@ -145,13 +128,10 @@ impl Client {
         let outcome = self.answer(body).await;
         let upstream = &self.upstream;
         let recovered = upstream.health.recovered();
-        upstream.note(&outcome);
+        upstream.health.note(&outcome);
         if let Ok(answer) = outcome {
             self.tries = 0;
             return Some(answer);
-        }
-        if upstream.health.wants_prober() {
-            tokio::spawn(stop.clone().run_until_cancelled_owned(upstream.clone().probe()));
         }
         tokio::select! {
             () = tokio::time::sleep(pause(self.tries)) => {}

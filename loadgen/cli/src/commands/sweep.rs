@@ -186,7 +186,7 @@ async fn on(
     args: &Args,
 ) -> anyhow::Result<Found> {
     prepare()?;
-    let stop = kit::start::stop_on_signals().context("cannot wait for signals")?;
+    let stop = kit::start::stop_on_signals().map_err(anyhow::Error::msg)?;
     let mut progress = Progress::new(std::io::stderr().is_terminal(), &plan.settings.unit);
     let mut workers = Workers::new(args.probe_rate);
     let outcome = match &args.grid {
