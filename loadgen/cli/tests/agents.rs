@@ -176,3 +176,25 @@ fn agents_that_nobody_can_reach_come_to_the_coordinator_and_end_with_it() {
         assert!(agent.wait().expect("it ends").success());
     }
 }
+
+#[test]
+fn agents_on_a_swarm_need_one_and_say_so() {
+    let ask = |options: &[&str]| {
+        let mut command = loadgen(&["bench", "127.0.0.1:1", "-d", "1s"]);
+        command.args(options).env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        let output = command.output().expect("it runs");
+        (output.status.code(), text(&output).1)
+    };
+    let (code, said) = ask(&["--agents", "3"]);
+    assert!(code == Some(1) && said.contains("no Docker engine answers at unix:///nonexistent"), "{code:?} {said}");
+    for (options, reason) in [
+        (&["--agents", "0"][..], "neither a number above 0 nor `global`"),
+        (&["--agents", "2", "--agent", "127.0.0.1:1"], "cannot be used with"),
+        (&["--agent-network", "shop"], "--agents"),
+        (&["--agents", "global", "--listen", "127.0.0.1:0", "--token-file", "/dev/null"], "the token has 0 characters"),
+        (&["--agents", "2", "--listen", "127.0.0.1:0", "--agent-network", "shop"], "cannot be used with"),
+    ] {
+        let (code, said) = ask(options);
+        assert!(code == Some(2) && said.contains(reason), "{options:?}: {code:?} {said}");
+    }
+}
