@@ -52,6 +52,7 @@ pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&
     }
     reset::begin(place, &lab.start, &|_| {}).await?;
     walked.begun_in = begun.elapsed();
+    let mut faults = Vec::new();
     for step in &lab.steps {
         let at = Instant::now();
         let name = format!("{} step {}", lab.name(), step.number);
@@ -71,13 +72,18 @@ pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&
         }
         let saw = walk_step(place, step, facts, &mut walked).await.with_context(|| name.clone())?;
         walked.steps += 1;
-        say(&format!("  ok  {name} {} ({:.0} s)  {saw}", step.title, at.elapsed().as_secs_f64()));
+        let word = if saw.faults.is_empty() { "ok" } else { "!!" };
+        say(&format!("  {word}  {name} {} ({:.0} s)  {}", step.title, at.elapsed().as_secs_f64(), saw.measured));
+        faults.extend(saw.faults.into_iter().map(|fault| format!("{name}: {fault}")));
     }
     reset::clean(place).await?;
     let left: Vec<String> =
         reset::inventory(place).await?.into_iter().filter(|thing| !before.contains(thing)).collect();
     if !left.is_empty() {
         bail!("{} left behind: {}", lab.name(), left.join("; "));
+    }
+    if !faults.is_empty() {
+        bail!("mistakes without their sentence:\n  {}", faults.join("\n  "));
     }
     walked.took = begun.elapsed();
     Ok(walked)
@@ -128,7 +134,14 @@ pub async fn remember(place: &Place, facts: &Facts, step: &Step) -> BTreeMap<Str
     begun
 }
 
-async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Walked) -> Result<String> {
+/// What a walk saw in a step.
+struct Saw {
+    measured: String,
+    /// Mistakes without their sentence.
+    faults: Vec<String>,
+}
+
+async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Walked) -> Result<Saw> {
     let begun = remember(place, &facts, step).await;
     let ours: Vec<&Check> = step.checks.iter().filter(|check| facts.holds(&check.only)).collect();
     let scene = Scene {
@@ -158,9 +171,13 @@ async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Wa
     if !wrong.is_empty() {
         bail!("before the step:\n  {}", wrong.join("\n  "));
     }
+    let mut faults = Vec::new();
     for mistake in &step.mistakes {
-        mistake::walk(place, step, mistake, &mut facts, &begun, &said).await?;
-        walked.mistakes += 1;
+        match mistake::walk(place, step, mistake, &mut facts, &begun, &said).await? {
+            None => walked.mistakes += 1,
+            // The walk goes on: an author sees all of them at once.
+            Some(fault) => faults.push(fault),
+        }
     }
     let ran = run_all(place, step.commands(), &mut facts, true).await?;
     if ran == 0 && step.question.is_none() && step.ask.is_none() {
@@ -212,7 +229,7 @@ async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Wa
     if !failed.is_empty() {
         bail!("after the solution:\n  {}", failed.join("\n  "));
     }
-    Ok(measured.join("; "))
+    Ok(Saw { measured: measured.join("; "), faults })
 }
 
 /// What a student reads who follows the solution, where it has a command for that.

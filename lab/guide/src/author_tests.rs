@@ -83,7 +83,8 @@ async fn walk_text(text: &str) -> Result<Walked, String> {
     let lab = crate::parse::lab(text, "coins", "files").map_err(|error| error.to_string())?;
     let mut walked = Walked::default();
     match walk_step(&place, &lab.steps[0], Facts::gather(&place).await.unwrap(), &mut walked).await {
-        Ok(_) => Ok(walked),
+        Ok(saw) if saw.faults.is_empty() => Ok(walked),
+        Ok(saw) => Err(saw.faults.join("; ")),
         Err(error) => Err(format!("{error:#}")),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use swarm::patient;
 
 use crate::author::{check, run_all};
@@ -20,10 +20,11 @@ fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Makes a mistake, waits for the sentence that a student must get, and goes back where that is needed.
+/// Makes a mistake, waits for the sentence that a student must get, and goes back where that is needed. What is wrong with
+/// it comes back: the sentence does not come, or came before the mistake already, and then it is no answer to it.
 ///
 /// # Errors
-/// When the sentence does not come, or came before the mistake already: then it is no answer to it.
+/// When a node cannot be reached, or the way back does not work.
 pub async fn walk(
     place: &Place,
     step: &Step,
@@ -31,18 +32,11 @@ pub async fn walk(
     facts: &mut Facts,
     begun: &BTreeMap<String, String>,
     before: &[String],
-) -> Result<()> {
+) -> Result<Option<String>> {
     if !mistake.commands.iter().any(|block| facts.applies(block)) {
-        return Ok(());
+        return Ok(None);
     }
-    let title = if mistake.title.is_empty() { "the mistake" } else { &mistake.title };
     let wanted = facts.fill(&mistake.says)?;
-    if let Some(said) = before.iter().find(|said| plain(said).contains(&wanted)).filter(|_| !mistake.anyway) {
-        bail!(
-            "{title}: `{wanted}` is said before the mistake too, so it is no answer to it: {said}\n  give a part that only this mistake \
-             brings, or write ```says anyway where the mistake changes nothing"
-        );
-    }
     run_all(place, &mistake.commands, facts, false).await?;
     let scene = Scene {
         place,
@@ -54,21 +48,34 @@ pub async fn walk(
         glance: true,
     };
     let started = Instant::now();
-    let said = loop {
+    let before: Vec<String> = before.iter().map(|said| plain(said)).collect();
+    let old = !mistake.anyway && before.iter().any(|said| said.contains(&wanted));
+    let fault = loop {
         let findings = check(step, &scene, Duration::ZERO, false).await;
-        let failing: Vec<String> =
+        let mut failing: Vec<String> =
             findings.iter().filter(|(_, found)| found.fails()).map(|(_, found)| plain(&found.said)).collect();
-        if failing.iter().any(|said| said.contains(&wanted)) {
+        if !old && failing.iter().any(|said| said.contains(&wanted)) {
             break None;
         }
-        if started.elapsed() > patient(SAID_WITHIN) {
+        if old || started.elapsed() > patient(SAID_WITHIN) {
+            if old {
+                failing.retain(|said| !before.contains(said));
+            }
             break Some(failing);
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     };
-    if let Some(said) = said {
-        bail!("{title}: no line of the check says `{wanted}`; they say:\n  {}", said.join("\n  "));
-    }
     run_all(place, &mistake.back, facts, true).await.context("the way back from a mistake")?;
-    Ok(())
+    Ok(fault.map(|said| {
+        let title = if mistake.title.is_empty() { "the mistake" } else { &mistake.title };
+        let said = if said.is_empty() { "nothing".to_owned() } else { said.join("\n  ") };
+        if old {
+            format!(
+                "{title}: `{wanted}` is said before the mistake too, so it is no answer to it; write ```says anyway where the mistake \
+                 changes nothing. New is:\n  {said}"
+            )
+        } else {
+            format!("{title}: no line of the check says `{wanted}`; they say:\n  {said}")
+        }
+    }))
 }

@@ -114,10 +114,11 @@ impl Place {
         }
     }
 
-    /// What every command of a lab finds when it starts.
+    /// What every command of a lab finds when it starts. A clone of the repository has no programs that are built already, so
+    /// their folder is named.
     fn prelude(&self) -> String {
         format!(
-            "unset DOCKER_HOST DOCKER_CONTEXT; cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml \
+            "unset DOCKER_HOST DOCKER_CONTEXT; cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml BINARIES=$PWD/target/images \
              || export COMPOSE_FILE=compose/compose.yml; export COMPOSE_ANSI=never DOCKER_CLI_HINTS=false; PATH=$PATH:$PWD/target/images;",
             self.folder()
         )

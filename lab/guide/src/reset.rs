@@ -37,7 +37,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
-    docker volume rm dockercoins_redis registry >/dev/null 2>&1; true";
+    docker volume rm dockercoins_redis registry >/dev/null 2>&1; rm -rf ~/work/jobs ~/work/coins; true";
 
 /// Takes away what labs made, and mends what they broke: machines with Docker are left, in no swarm.
 ///

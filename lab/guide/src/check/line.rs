@@ -61,6 +61,16 @@ impl Args {
         self.words.pop_front().map(|word| word.text).ok_or_else(|| format!("{name} is missing"))
     }
 
+    /// All words that are left.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn several(&mut self, name: &str) -> Result<Vec<String>, String> {
+        let mut all = vec![self.text(name)?];
+        all.extend(self.words.drain(..).map(|word| word.text));
+        Ok(all)
+    }
+
     /// The next word, which is a whole number.
     ///
     /// # Errors

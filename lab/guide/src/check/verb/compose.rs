@@ -127,7 +127,7 @@ impl Look for Gone {
             .place
             .run_ok(
                 "head",
-                "docker ps -a -f label=com.docker.compose.project=dockercoins --format '{{.Names}}'; \
+                "docker ps -a -f label=com.docker.compose.project=dockercoins --format '{{.Names}} ({{.State}})'; \
                  docker network ls -f label=com.docker.compose.project=dockercoins --format '{{.Name}}'",
             )
             .await?;

@@ -13,13 +13,7 @@ pub const TASKS_TABLE: Verb = Verb {
     example: "tasks_table worker rng",
     generic: false,
     holds_at_first: false,
-    read: |args| {
-        let mut names = vec![args.text("SERVICE")?];
-        while !args.is_empty() {
-            names.push(args.text("SERVICE")?);
-        }
-        Ok(Box::new(Table(names)))
-    },
+    read: |args| Ok(Box::new(Table(args.several("SERVICE")?))),
 };
 
 #[derive(Debug)]

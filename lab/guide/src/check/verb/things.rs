@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use async_trait::async_trait;
+use swarm::Mode;
 
 use crate::check::{Finding, Look, Scene, Verb};
 
@@ -26,8 +27,13 @@ impl Look for NoService {
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {
         let services = scene.place.swarm().await?.services().await?;
-        let there = services.iter().any(|service| service.name == self.0);
-        Ok(Finding::when(!there, "it is gone", format!("{0} is still there: `docker service rm {0}`", self.0)))
+        Ok(match services.iter().find(|service| service.name == self.0).map(|service| &service.mode) {
+            None => Finding::yes("it is gone"),
+            Some(Mode::Replicated(0)) => {
+                Finding::no(format!("{0} is still there, with 0 replicas: `docker service rm {0}` removes it", self.0))
+            }
+            Some(_) => Finding::no(format!("{0} is still there: `docker service rm {0}`", self.0)),
+        })
     }
 }
 
