@@ -203,7 +203,7 @@ impl Spec {
                 format!("SWARMLAB_PRIVATE={}", self.private_subnet),
                 format!("SWARMLAB_SOCKET={NODE_SOCKETS}/{}.sock", self.name),
                 format!("SWARMLAB_GROUP={}", socket_group()),
-                format!("SWARMLAB_DOCKERD={}", self.dockerd.join(" ")),
+                format!("SWARMLAB_DOCKERD={}", self.options().join(" ")),
                 format!("SWARMLAB_WITHIN={}", patient(ENGINE_WITHIN).as_secs()),
             ]),
             exposed_ports: Some(ports.into_keys().collect()),
@@ -216,6 +216,14 @@ impl Spec {
             }),
             ..Default::default()
         }
+    }
+
+    /// Options of the node's engine. Each node sees all of this machine's processors, so its engine has a label by which
+    /// one knows them for the same: which boot of a kernel it runs on.
+    fn options(&self) -> Vec<String> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let label = boot.map(|boot| format!("--label {}={}", swarm::MACHINE, boot.trim()));
+        label.into_iter().chain(self.dockerd.iter().cloned()).collect()
     }
 
     /// Waits until the node's engine answers.

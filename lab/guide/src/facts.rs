@@ -227,6 +227,9 @@ pub(crate) mod tests {
             state: "ready".to_owned(),
             availability: "active".to_owned(),
             engine: String::new(),
+            cpus: 2,
+            memory_bytes: 1 << 30,
+            machine: None,
         };
         let mut facts = Facts::of(true, None, &nodes);
         facts.members(&nodes, &[member]);

@@ -233,6 +233,9 @@ mod tests {
             state: "ready".to_owned(),
             availability: if manager { "active" } else { "drain" }.to_owned(),
             engine: String::new(),
+            cpus: 2,
+            memory_bytes: 1 << 30,
+            machine: None,
         }
     }
 

@@ -26,7 +26,7 @@ mod wait;
 
 pub use engine::{ApiVersion, DEFAULT_HOST, Engine, OLDEST_API, exported};
 pub use error::Error;
-pub use node::Node;
+pub use node::{MACHINE, Node};
 pub use patience::patient;
 pub use service::{Mode, Service, Update};
 pub use swarm::Swarm;

@@ -12,7 +12,7 @@ use crate::application::{Application, Observation};
 use crate::deployed::{Addresses, Counter, resolve};
 use crate::environment::{Environment, complete};
 use sweep::platform::{Error, Placed, Platform, Replicas};
-use sweep::result::{Machine, Settings};
+use sweep::result::{Machine, Node, Settings};
 
 /// The services that are watched and may be scaled.
 const SERVICES: [&str; 3] = ["worker", "rng", "hasher"];
@@ -154,7 +154,14 @@ impl Platform for Swarm {
         }
         complete(settings, &environments);
         machine.engine = Some(self.manager.engine().version().to_owned());
-        machine.nodes = self.manager.nodes().await.map_err(said)?.into_iter().map(|node| node.name).collect();
+        let nodes = self.manager.nodes().await.map_err(said)?.into_iter();
+        let node = |node: swarm::Node| Node {
+            name: node.name,
+            cpus: node.cpus,
+            memory_bytes: node.memory_bytes,
+            machine: node.machine,
+        };
+        machine.nodes = nodes.map(node).collect();
         Ok(())
     }
 

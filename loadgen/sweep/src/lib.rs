@@ -12,6 +12,7 @@ pub mod hdr;
 pub mod laws;
 mod machine;
 pub mod platform;
+pub mod processors;
 pub mod report;
 pub mod result;
 pub mod run;

@@ -137,7 +137,7 @@ pub struct Machine {
     pub kernel: String,
     /// Model of the processor.
     pub cpu: String,
-    /// Processors that the program may use.
+    /// Processors that the program may use; those of the application's nodes stand with `nodes`.
     pub cpus: u32,
     /// Memory, in bytes.
     pub memory_bytes: u64,
@@ -146,7 +146,52 @@ pub struct Machine {
     pub engine: Option<String>,
     /// The nodes of the swarm, where there is one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub nodes: Vec<String>,
+    pub nodes: Vec<Node>,
+}
+
+/// A machine of the swarm.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "NodeAsWritten")]
+pub struct Node {
+    /// Its host name.
+    pub name: String,
+    /// Its processors; 0 where they are not known.
+    pub cpus: u32,
+    /// Its memory, in bytes; 0 where it is not known.
+    pub memory_bytes: u64,
+    /// The machine that it shares with the other nodes of the same word: they have the same processors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+}
+
+/// A node in a file: older ones have its name alone.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+enum NodeAsWritten {
+    /// Its host name.
+    Name(String),
+    /// The node with what it has.
+    Whole {
+        /// Its host name.
+        name: String,
+        /// Its processors; 0 where they are not known.
+        cpus: u32,
+        /// Its memory, in bytes; 0 where it is not known.
+        memory_bytes: u64,
+        /// The machine that it shares with the other nodes of the same word: they have the same processors.
+        #[serde(default)]
+        machine: Option<String>,
+    },
+}
+
+impl From<NodeAsWritten> for Node {
+    fn from(written: NodeAsWritten) -> Self {
+        match written {
+            NodeAsWritten::Name(name) => Self { name, ..Self::default() },
+            NodeAsWritten::Whole { name, cpus, memory_bytes, machine } => Self { name, cpus, memory_bytes, machine },
+        }
+    }
 }
 
 /// Where the times of many requests or loops lie, in milliseconds.

@@ -8,6 +8,7 @@ use model::predict::relieve;
 use model::{Limit, Network};
 
 use crate::format::{percent, rate, replicas, times};
+use crate::processors::{self, Processors};
 use crate::result::{Fit, Machine, Settings, Step, Verdict};
 use crate::theory;
 
@@ -103,11 +104,10 @@ impl<'a> Case<'a> {
             .max_by(|a, b| a.1.total_cmp(&b.1))
     }
 
-    /// The share of the processors that were busy at a number of replicas.
-    fn cpu_at(&self, place: u32) -> Option<f64> {
-        let cores = mean(self.steps.iter().filter(|step| self.swept(step) == place).map(|step| step.cores()));
-        // Services on the nodes of a swarm do not share this machine's processors.
-        (self.machine.cpus > 0 && self.machine.nodes.len() < 2).then(|| cores / f64::from(self.machine.cpus))
+    /// The machine or node whose processors were busiest at a number of replicas.
+    fn cpu_at(&self, place: u32) -> Option<Processors> {
+        let steps = self.steps.iter().filter(|step| self.swept(step) == place).copied();
+        processors::busiest(self.machine, steps)
     }
 
     /// The network that predictions use: as set where the measurements confirm the theory, otherwise as measured.
@@ -157,10 +157,10 @@ fn find(case: &Case) -> Finding {
     let saturated = busiest.as_ref().filter(|(_, share)| *share >= SATURATED);
     let proportional = low > 0.0 && high / low >= PROPORTIONAL * f64::from(last) / f64::from(first);
 
-    if let Some(share) = case.cpu_at(last).filter(|share| *share >= CPU_SATURATED)
+    if let Some(full) = case.cpu_at(last).filter(|found| found.share() >= CPU_SATURATED)
         && (saturated.is_none() || !proportional)
     {
-        return cpu(case, last, high, share);
+        return cpu(case, last, high, &full);
     }
     if let Some((service, share)) = saturated {
         return station(case, service, *share, &places, high);
@@ -179,19 +179,29 @@ fn plural(case: &Case, place: u32) -> String {
     replicas(place, &case.settings.scaled)
 }
 
-fn cpu(case: &Case, last: u32, high: f64, share: f64) -> Finding {
-    let cpus = case.machine.cpus;
-    let of = if cpus == 1 { "the one processor is".to_owned() } else { format!("the {cpus} processors are") };
-    Finding::of(
-        "cpu",
-        format!(
-            "The machine is the bottleneck: {of} busy {} at {}, which limits the system to {} hashes/s; \
-             more replicas of any service bring nothing here.",
-            percent(share.min(1.0)),
-            plural(case, last),
-            rate(high)
+fn cpu(case: &Case, last: u32, high: f64, full: &Processors) -> Finding {
+    let busy = percent(full.share().min(1.0));
+    let (at, limit) = (plural(case, last), rate(high));
+    let processors = match full.cpus {
+        1 => "one processor is".to_owned(),
+        cpus => format!("{cpus} processors are"),
+    };
+    let sentence = match &full.nodes[..] {
+        [] => format!(
+            "The machine is the bottleneck: the {processors} busy {busy} at {at}, which limits the system to {limit} hashes/s; \
+             more replicas of any service bring nothing here."
         ),
-    )
+        [node] => format!(
+            "The node {node} is the bottleneck: its {processors} busy {busy} at {at}, which limits the system to {limit} \
+             hashes/s; more tasks there bring nothing, tasks on other nodes may."
+        ),
+        nodes => format!(
+            "The machine of the nodes {} is the bottleneck: the {processors} busy {busy} at {at}, which limits the system \
+             to {limit} hashes/s; more replicas of any service bring nothing on it.",
+            nodes.join(", ")
+        ),
+    };
+    Finding::of("cpu", sentence)
 }
 
 fn station(case: &Case, service: &str, share: f64, places: &[u32], high: f64) -> Finding {

@@ -5,7 +5,8 @@ mod made;
 use std::collections::BTreeMap;
 
 use made::{settings, settings_with, sweep, sweep_with, without_delays};
-use sweep::result::Settings;
+use sweep::result::{Machine, Node, Placement, Settings, Sweep};
+use sweep::{laws, verdict};
 
 #[test]
 fn the_mine_names_rng_and_what_three_of_them_bring() {
@@ -139,4 +140,73 @@ fn slower_demands_than_set_lower_the_prediction() {
         step.utilisation.insert("rng".to_owned(), rate * 0.11);
     });
     assert!(sweep.verdict.sentence.contains("with 3 replicas of rng expect 27.3"), "{}", sweep.verdict.sentence);
+}
+
+/// A run without delays on nodes of 4 processors: the workers of node1 keep as many of them busy as are told.
+fn on_nodes(nodes: &[(&str, u32, Option<&str>)], cores: &[(&str, f64)]) -> Sweep {
+    let mut sweep = sweep(without_delays(), 0.01);
+    let node = |&(name, cpus, machine): &(&str, u32, Option<&str>)| Node {
+        name: name.to_owned(),
+        cpus,
+        memory_bytes: 1 << 30,
+        machine: machine.map(str::to_owned),
+    };
+    sweep.machine.nodes = nodes.iter().map(node).collect();
+    for step in &mut sweep.steps {
+        step.placement = cores
+            .iter()
+            .map(|&(node, cores)| Placement {
+                service: "worker".to_owned(),
+                task: "worker.1".to_owned(),
+                node: node.to_owned(),
+                cpu_cores: Some(cores),
+            })
+            .collect();
+        step.cpu_cores = [("worker".to_owned(), cores.iter().map(|task| task.1).sum())].into();
+    }
+    let (fits, _) = laws::fit(&sweep.settings, &sweep.steps);
+    sweep.verdict = verdict::judge(&sweep.settings, &sweep.machine, &sweep.steps, &fits);
+    sweep
+}
+
+/// With several nodes nothing was said about processors at all.
+#[test]
+fn each_node_is_judged_by_its_own_processors() {
+    let apart = [("node1", 2, None), ("node2", 8, None), ("node3", 4, None)];
+    let full = on_nodes(&apart, &[("node1", 1.0), ("node1", 0.9), ("node2", 3.0), ("node3", 0.1)]).verdict;
+    assert_eq!(full.bottleneck.as_deref(), Some("cpu"));
+    assert!(
+        full.sentence.starts_with("The node node1 is the bottleneck: its 2 processors are busy 95.0 %"),
+        "{}",
+        full.sentence
+    );
+    let free = on_nodes(&apart, &[("node1", 1.0), ("node2", 3.0), ("node3", 0.1)]).verdict;
+    assert_ne!(free.bottleneck.as_deref(), Some("cpu"), "{}", free.sentence);
+    let fact = "The busiest node, node1, has 50.0 % of its processors in use there, so they do not limit the system.";
+    assert!(free.evidence.iter().any(|said| said == fact), "{:?}", free.evidence);
+}
+
+/// Nodes that are containers on one machine each report all of its processors.
+#[test]
+fn nodes_on_one_machine_share_its_processors() {
+    let shared = [("head", 2, Some("boot")), ("worker-1", 2, Some("boot"))];
+    let full = on_nodes(&shared, &[("head", 0.9), ("worker-1", 0.9)]).verdict;
+    assert!(
+        full.sentence
+            .starts_with("The machine of the nodes head, worker-1 is the bottleneck: the 2 processors are busy 90.0 %"),
+        "{}",
+        full.sentence
+    );
+}
+
+/// Files from before nodes told what they have.
+#[test]
+fn nodes_of_older_files_are_names_alone() {
+    let mut value = serde_json::to_value(sweep(settings(), 0.0).machine).expect("serialises");
+    value["nodes"] = serde_json::json!(["node1", "node2"]);
+    let machine: Machine = serde_json::from_value(value).expect("reads");
+    assert_eq!(machine.nodes[1], Node { name: "node2".to_owned(), ..Node::default() });
+    let sweep = sweep(without_delays(), 0.01);
+    let verdict = verdict::judge(&sweep.settings, &machine, &sweep.steps, &[]);
+    assert_ne!(verdict.bottleneck.as_deref(), Some("cpu"), "nothing is known of their processors");
 }

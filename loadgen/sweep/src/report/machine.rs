@@ -3,7 +3,7 @@
 use charts::Table;
 
 use crate::format::{percent, time};
-use crate::result::{Dockercoins, Settings, Sweep};
+use crate::result::{Dockercoins, Node, Settings, Sweep};
 
 /// Both as tables.
 pub fn html(sweep: &Sweep) -> String {
@@ -18,13 +18,23 @@ pub fn html(sweep: &Sweep) -> String {
         ("processors used", machine.cpus.to_string()),
         ("memory", format!("{gib:.1} GiB")),
         ("engine", machine.engine.clone().unwrap_or_default()),
-        ("nodes", machine.nodes.join(", ")),
+        ("nodes", machine.nodes.iter().map(node).collect::<Vec<_>>().join(", ")),
     ] {
         if !value.is_empty() {
             about = about.row([name.to_owned(), value]);
         }
     }
     format!("<div class=\"pair\">{}{}</div>", about.html(), settings(sweep))
+}
+
+/// A node with what it has.
+fn node(node: &Node) -> String {
+    let gib = node.memory_bytes as f64 / f64::from(1 << 30);
+    match node.cpus {
+        0 => node.name.clone(),
+        1 => format!("{} (1 processor, {gib:.1} GiB)", node.name),
+        cpus => format!("{} ({cpus} processors, {gib:.1} GiB)", node.name),
+    }
 }
 
 fn settings(sweep: &Sweep) -> String {

@@ -4,6 +4,7 @@ use charts::{Axis, Chart, Look, Point, Series, Unit, figure};
 
 use super::{colour, many, ordered, services};
 use crate::format::percent;
+use crate::processors;
 use crate::result::Sweep;
 use crate::theory;
 
@@ -39,10 +40,14 @@ pub fn html(sweep: &Sweep) -> String {
             said.push(format!("{service} {}", percent(*share)));
         }
     }
-    let cpus = f64::from(sweep.machine.cpus);
-    if cpus > 0.0 && steps.iter().any(|step| !step.cpu_cores.is_empty()) {
-        let cores = steps.iter().map(|step| Point::new(x(step), step.cores() / cpus));
-        chart = chart.with(Series::new("processors", Look::LineMarkers, 5, cores));
+    if steps.iter().any(|step| !step.cpu_cores.is_empty()) {
+        let busy = steps.iter().map(|step| match processors::busiest(&sweep.machine, std::iter::once(*step)) {
+            Some(busiest) => Point::new(x(step), busiest.share()),
+            None => Point::gap(x(step)),
+        });
+        let busy: Vec<Point> = busy.collect();
+        let whose = if sweep.machine.nodes.len() > 1 { "processors of the busiest node" } else { "processors" };
+        chart = chart.with(Series::new(whose, Look::LineMarkers, 5, busy));
     }
     chart = chart.describe(format!("At the last step: {}. The numbers follow as a table.", said.join(", ")));
     figure(&chart)

@@ -58,9 +58,18 @@ fn busy(case: &Case) -> Option<String> {
 }
 
 fn cpu(case: &Case) -> Option<String> {
-    let share = case.cpu_at(*case.places().last()?)?;
+    let busiest = case.cpu_at(*case.places().last()?)?;
+    let share = busiest.share();
     let so = if share >= super::CPU_SATURATED { "so they limit the system" } else { "so they do not limit the system" };
-    Some(format!("The services use {} of the machine’s processors there, {so}.", percent(share)))
+    Some(match &busiest.nodes[..] {
+        [] => format!("The services use {} of the machine’s processors there, {so}.", percent(share)),
+        [node] => format!("The busiest node, {node}, has {} of its processors in use there, {so}.", percent(share)),
+        nodes => format!(
+            "The services use {} of the processors that the nodes {} share there, {so}.",
+            percent(share),
+            nodes.join(", ")
+        ),
+    })
 }
 
 fn probes(case: &Case) -> Option<String> {
