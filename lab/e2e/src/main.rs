@@ -4,6 +4,7 @@ mod agents;
 mod application;
 mod faults;
 mod lifecycle;
+mod limits;
 mod measure;
 mod network;
 mod refusals;

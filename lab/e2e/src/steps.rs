@@ -6,13 +6,13 @@ use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
 
 use crate::world::World;
-use crate::{agents, application, faults, lifecycle, measure, network, refusals, updates};
+use crate::{agents, application, faults, lifecycle, limits, measure, network, refusals, updates};
 
 /// A step: returns what it saw, in one line.
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
 
 /// Name, and what is done. `up` and `down` are always done.
-const STEPS: [(&str, Step); 18] = [
+const STEPS: [(&str, Step); 20] = [
     ("up", lifecycle::up),
     ("refusals", refusals::refusals),
     ("images", application::images),
@@ -26,6 +26,8 @@ const STEPS: [(&str, Step); 18] = [
     ("agents", agents::agents),
     ("update", updates::update),
     ("rollback", updates::rollback),
+    ("crowd", limits::crowd),
+    ("full", limits::full),
     ("drain", faults::drain),
     ("node loss", faults::node_loss),
     ("partition", faults::partition),

@@ -13,7 +13,7 @@ pub fn update(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         world.scale("rng", 3).await?;
         world.scale("worker", 10).await?;
-        let (before, hashes) = (world.failures().await?, hashes(world).await?);
+        let (before, hashes) = (world.failures().await?, world.hashes().await?);
         for service in ["rng", "hasher"] {
             let was = world.converge(service).await?.service.image;
             let update =
@@ -24,7 +24,7 @@ pub fn update(world: &mut World) -> BoxFuture<'_, Result<String>> {
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
         let failed = world.failures().await? - before;
-        let done = self::hashes(world).await? - hashes;
+        let done = world.hashes().await? - hashes;
         ensure!(failed == 0, "{failed} loops failed, and {done} did not");
         ensure!(done > 0, "nothing was mined meanwhile");
         Ok(format!("rng and hasher exchanged; {done} loops meanwhile, none failed"))
@@ -56,10 +56,6 @@ pub fn rollback(world: &mut World) -> BoxFuture<'_, Result<String>> {
         Ok(format!("back to the old image after {:.1} s, no loop failed", took.as_secs_f64()))
     }
     .boxed()
-}
-
-async fn hashes(world: &World) -> Result<u64> {
-    Ok(world.redis("GET hashes").await?.parse()?)
 }
 
 /// Waits until a service runs another image than `was` and all of its tasks do, and returns that.

@@ -122,12 +122,17 @@ impl World {
         Ok(self.on("head", &ask).await?.trim().to_owned())
     }
 
-    /// What the workers say of themselves.
+    /// Hashes counted.
+    pub async fn hashes(&self) -> Result<u64> {
+        Ok(self.redis("GET hashes").await?.parse()?)
+    }
+
+    /// What the workers say of themselves; there must be some.
     pub async fn workers(&self) -> Result<Vec<Announcement>> {
-        let ids = self.redis("SMEMBERS swarmlab:workers").await?;
+        let ids = self.redis("ZRANGE swarmlab:announced 0 -1").await?;
         let keys: Vec<String> = ids.lines().map(|id| format!("swarmlab:worker:{id}")).collect();
         if keys.is_empty() {
-            return Ok(Vec::new());
+            bail!("no worker has announced itself");
         }
         let values = self.redis(&format!("MGET {}", keys.join(" "))).await?;
         Ok(values.lines().filter_map(|line| serde_json::from_str(line).ok()).collect())
