@@ -20,6 +20,7 @@ mod merge;
 mod message;
 mod plan;
 pub mod result;
+mod sender;
 mod token;
 
 pub use agent::{Heard, join, serve};
@@ -28,6 +29,7 @@ pub use fleet::{Error, Fleet};
 pub use link::{Link, LinkError};
 pub use merge::Outcome;
 pub use result::Part;
+pub use sender::{Failed, Sender};
 pub use token::{BadToken, Token};
 
 use std::time::Duration;

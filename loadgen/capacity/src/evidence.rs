@@ -63,6 +63,11 @@ impl Evidence {
         quantile(&self.response, share).map(|nanos| nanos as f64 / 1e9)
     }
 
+    /// Mean response time, in seconds.
+    pub fn mean(&self) -> Option<f64> {
+        (!self.response.is_empty()).then(|| self.response.mean() / 1e9)
+    }
+
     /// Answers a second, on average.
     pub fn answered_per_second(&self) -> f64 {
         self.answered / self.trials.len().max(1) as f64

@@ -21,6 +21,7 @@ mod page;
 pub mod result;
 mod search;
 mod share;
+mod trials;
 
 pub use driver::{Bad, Collector, Driver, Moments, Slice, Trial};
 pub use evidence::{Evidence, Judgement};
@@ -28,3 +29,4 @@ pub use objective::Objective;
 pub use page::html;
 pub use result::Capacity;
 pub use search::{Answer, Options, Step, search};
+pub use trials::Trials;

@@ -39,8 +39,6 @@ impl<P: Application> Driver<P> for Workers {
         let (from, to) = (seen.from, seen.to);
         let (utilisation, queue) = self.loads(&seen.probed, from, to);
         Ok(Some(Measured {
-            from,
-            to,
             steady: seen.steady,
             throughput: seen.throughput,
             loop_time: self.track.loop_times(from, to),
@@ -51,6 +49,7 @@ impl<P: Application> Driver<P> for Workers {
             cores: self.track.cores(from, to),
             recovered_s: seen.recovered_s,
             notes: seen.notes,
+            ..Measured::of(from, to)
         }))
     }
 }

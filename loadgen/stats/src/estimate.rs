@@ -9,7 +9,7 @@ use crate::normal;
 pub const CONFIDENCE: f64 = 0.95;
 
 /// A value with its 95 % confidence interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
     /// The best estimate.
     pub value: f64,

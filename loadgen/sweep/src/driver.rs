@@ -49,10 +49,42 @@ pub struct Measured {
     pub queue: BTreeMap<String, f64>,
     /// Processor time in cores, by service and replica.
     pub cores: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Memory in bytes, by service and replica.
+    pub memory: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Share of the processors of a node that was busy, whatever ran there, by node.
+    pub node_busy: BTreeMap<String, f64>,
+    /// Share of the answers that each replica gave.
+    pub shares: BTreeMap<String, f64>,
+    /// Why the load generator was the limit, where it was.
+    pub generator_limit: Option<String>,
     /// Time until all replicas ran again, in seconds, where one was lost.
     pub recovered_s: Option<f64>,
     /// What a reader should know.
     pub notes: Vec<String>,
+}
+
+impl Measured {
+    /// Nothing was measured yet between these moments.
+    pub fn of(from: Instant, to: Instant) -> Self {
+        Self {
+            from,
+            to,
+            steady: true,
+            throughput: None,
+            loop_time: Latency::default(),
+            probes: BTreeMap::new(),
+            probe_histograms: BTreeMap::new(),
+            utilisation: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            cores: BTreeMap::new(),
+            memory: BTreeMap::new(),
+            node_busy: BTreeMap::new(),
+            shares: BTreeMap::new(),
+            generator_limit: None,
+            recovered_s: None,
+            notes: Vec::new(),
+        }
+    }
 }
 
 /// The step under way.

@@ -8,8 +8,7 @@ use crate::result::{Estimate, Fit, LeftOut, Settings, Step};
 
 /// Fits every law to the measured throughput. Each repeat of a step is a point of its own.
 pub fn fit(settings: &Settings, steps: &[Step]) -> (Vec<Fit>, Vec<LeftOut>) {
-    let points: Vec<Point> =
-        steps.iter().map(|step| Point { n: f64::from(step.swept(settings)), x: step.throughput.value }).collect();
+    let points = points(settings, steps);
     let mut places: Vec<u32> = steps.iter().map(|step| step.swept(settings)).collect();
     places.sort_unstable();
     places.dedup();
@@ -42,4 +41,10 @@ pub fn fit(settings: &Settings, steps: &[Step]) -> (Vec<Fit>, Vec<LeftOut>) {
         .map(|left| LeftOut { law: left.law.name().to_owned(), reason: left.reason })
         .collect();
     (fits, left_out)
+}
+
+/// The points that laws are fitted to.
+pub fn points(settings: &Settings, steps: &[Step]) -> Vec<Point> {
+    let point = |step: &Step| Point { n: f64::from(step.swept(settings)), x: step.throughput.value };
+    steps.iter().map(point).collect()
 }

@@ -67,6 +67,9 @@ pub struct Settings {
     /// Where the load is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// Throughputs of which it is asked how many replicas they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub need: Vec<f64>,
     /// The settings of dockercoins; absent where another service is measured.
     #[serde(flatten)]
     pub dockercoins: Option<Dockercoins>,
@@ -214,7 +217,7 @@ pub struct Latency {
 }
 
 /// One measured step.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Replicas of every service that was scaled or set.
     pub replicas: BTreeMap<String, u32>,
@@ -254,6 +257,15 @@ pub struct Step {
     pub cpu_cores: BTreeMap<String, f64>,
     /// Which node had which task; empty where there are no nodes.
     pub placement: Vec<Placement>,
+    /// Share of the processors of each node that was busy, from 0 to 1, whatever ran there; empty where it is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub node_busy: BTreeMap<String, f64>,
+    /// Share of the answers that each replica of the swept service gave, by task; empty where it is not known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shares: BTreeMap<String, f64>,
+    /// Why the load generator was the limit, where it was: the service may be able to do more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generator_limit: Option<String>,
     /// Time from losing a task or node until all replicas ran again, in seconds, where that happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub recovered_s: Option<f64>,
@@ -296,6 +308,9 @@ pub struct Placement {
     /// Processor time that it used for each second, in cores; absent where it does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cpu_cores: Option<f64>,
+    /// Memory that it had at the end, in bytes; absent where it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
 }
 
 /// A moment of the run.

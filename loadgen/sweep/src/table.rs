@@ -1,5 +1,7 @@
 //! The table for the terminal.
 
+mod service;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::columns::{Cell, columns};
@@ -21,6 +23,9 @@ const PROBED: usize = 2;
 /// The steps as a table, with escape codes for colours: print it through `anstream`, which takes them out where they
 /// are not wanted.
 pub fn table(sweep: &Sweep) -> String {
+    if sweep.settings.dockercoins.is_none() {
+        return service::table(sweep);
+    }
     let probed = probed(sweep);
     let busy = busiest(sweep);
     let scaled = &sweep.settings.scaled;

@@ -1,6 +1,7 @@
 //! What limits the system, in one sentence, and the facts that it follows from.
 
 mod evidence;
+mod service;
 
 use std::collections::BTreeMap;
 
@@ -30,7 +31,7 @@ const CONFIRMED: f64 = 0.02;
 /// Judges the steps of a run.
 pub fn judge(settings: &Settings, machine: &Machine, steps: &[Step], fits: &[Fit]) -> Verdict {
     let case = Case::of(settings, machine, steps);
-    let finding = find(&case);
+    let finding = if settings.dockercoins.is_some() { find(&case) } else { service::find(&case, fits) };
     Verdict {
         bottleneck: finding.bottleneck,
         sentence: case.caution(finding.sentence),

@@ -1,14 +1,12 @@
 //! Finds the highest rate at which a service keeps its objectives.
 
-mod driver;
-
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use capacity::result::per_second;
-use capacity::{Answer, Capacity, Objective, Options, Step, search};
+use capacity::{Answer, Capacity, Objective, Options, Step, Trials, search};
 use instrument::config::{Config, Load};
 use instrument::schedule::Stage;
 use instrument::target::Target;
@@ -20,7 +18,6 @@ use super::bench::values;
 use super::request::RequestArgs;
 use super::sender::SenderArgs;
 use super::stop::stop_on_signals;
-use driver::Engine;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -145,7 +142,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let stop = stop_on_signals().context("the signals that end a search cannot be caught")?;
     let target = config.target.to_string();
-    let mut engine = Engine::new(config, args.from_agents.sender(&stop)?, &stop);
+    let mut sender = args.from_agents.sender(&stop)?;
+    let mut engine = Trials::new(config, &mut sender, &stop);
     let quiet = args.quiet || args.json;
     let mut follow = |step: &Step| {
         if !quiet {

@@ -5,12 +5,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use agents::{Fleet, Part, Token};
+use agents::{Fleet, Sender, Token};
 use anyhow::Context;
-use instrument::Observer;
-use instrument::config::Config;
-use instrument::report::Report;
-use recruit::janitor::Waiting;
 use recruit::{Count, Wanted};
 
 use super::WrongUsage;
@@ -65,19 +61,6 @@ pub fn read_token(path: &std::path::Path) -> anyhow::Result<Token> {
     Token::new(&text).with_context(|| path.display().to_string())
 }
 
-/// Sends the load of any number of runs.
-pub enum Sender {
-    /// This process.
-    Here,
-    /// Agents, which obey this process, and what takes them away where they were made for it.
-    Agents {
-        /// The agents.
-        fleet: Fleet,
-        /// Held until this process is done with them.
-        _janitor: Option<Waiting>,
-    },
-}
-
 impl SenderArgs {
     /// Makes ready whoever sends.
     pub fn sender(&self, stop: &AtomicBool) -> anyhow::Result<Sender> {
@@ -93,7 +76,7 @@ impl SenderArgs {
                 };
                 let tell = |line: &str| anstream::eprintln!("{line}");
                 let (fleet, janitor) = recruit::hire(&wanted, None, self.coordinator, stop, &tell)?;
-                return Ok(Sender::Agents { fleet, _janitor: Some(janitor) });
+                return Ok(Sender::Agents { fleet, held: Some(Box::new(janitor)) });
             }
             _ => {}
         }
@@ -113,32 +96,6 @@ impl SenderArgs {
             }
             _ => Fleet::dial(&self.agent, &token)?,
         };
-        Ok(Sender::Agents { fleet, _janitor: None })
-    }
-}
-
-impl Sender {
-    /// Runs a plan. The parts are those of the agents; there are none where this process sends.
-    pub fn run(
-        &mut self,
-        config: &Config,
-        stop: &AtomicBool,
-        observer: &mut dyn Observer,
-    ) -> anyhow::Result<(Report, Vec<Part>)> {
-        match self {
-            Sender::Here => Ok((instrument::run(config, stop, observer)?, Vec::new())),
-            Sender::Agents { fleet, .. } => {
-                let outcome = fleet.run(config, stop, observer)?;
-                Ok((outcome.report, outcome.parts))
-            }
-        }
-    }
-
-    /// How many threads hand over each interval of a plan.
-    pub fn threads(&self, config: &Config) -> usize {
-        match self {
-            Sender::Here => config.threads,
-            Sender::Agents { fleet, .. } => fleet.threads(config),
-        }
+        Ok(Sender::Agents { fleet, held: None })
     }
 }

@@ -2,6 +2,7 @@
 
 mod progress;
 mod range;
+mod service;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -40,6 +41,7 @@ Examples:
   loadgen sweep --workers 1,2,5,10 --measure 10s --repeats 3 --out monday
   loadgen sweep --scale rng --replicas 1..5 --set worker=10
   loadgen sweep --workers 1..10 --grid rng=1..3      a map: workers across, replicas of rng up
+  loadgen sweep --command './server --port {port}' --replicas 1..4 --load 'capacity:p99<50ms' --need 5000/s
   loadgen sweep --think 0 --rng-delay 0 --hasher-delay 0 --rng-concurrency 0 --keep-alive
 
 It writes sweep.json, sweep.csv, HDR logs and report.html; a grid writes grid.json and grid.csv, and each row's files in
@@ -54,7 +56,7 @@ pub struct Args {
     /// The service whose replicas are swept
     #[arg(long, default_value = "worker", value_name = "SERVICE")]
     scale: String,
-    /// Numbers of replicas of that service, as a range or a list [default: 1..10]
+    /// Numbers of replicas of that service, as a range or a list [default: 1..10; 1..4 with --command]
     #[arg(long, value_parser = range::replicas, value_name = "N")]
     replicas: Option<range::Replicas>,
     /// Fixed replicas of another service, as rng=3; may be given several times
@@ -87,6 +89,8 @@ pub struct Args {
     /// Print sweep.json to standard output instead of the table
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    service: service::ServiceArgs,
     #[command(flatten)]
     embedded: EmbeddedArgs,
     #[command(flatten)]
@@ -160,10 +164,12 @@ struct EmbeddedArgs {
 
 /// Runs the experiment, writes the files and prints the table.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.service.is_asked_for() {
+        return run_service(args);
+    }
     let plan = plan(args).map_err(WrongUsage::new)?;
     let folder = args.out.clone().unwrap_or_else(default_folder);
-    kit::host::raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to run on")?;
+    let runtime = runtime()?;
     let found = runtime.block_on(async {
         // The folder comes after the platform, so that nothing is left where there is no platform.
         let prepare = || files::prepare(&folder, args.force).map_err(anyhow::Error::msg);
@@ -176,6 +182,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     match found {
         Found::Sweep(sweep) => report(&sweep, args, &folder),
         Found::Grid(grid) => report_grid(&grid, args, &folder),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    kit::host::raise_file_limit();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to run on")
+}
+
+/// The same for a service that is not dockercoins.
+fn run_service(args: &Args) -> anyhow::Result<ExitCode> {
+    let folder = args.out.clone().unwrap_or_else(default_folder);
+    let sweep = runtime()?.block_on(service::sweep(args, &folder))?;
+    report(&sweep, args, &folder)
+}
+
+/// What measures.
+fn generator() -> String {
+    concat!("loadgen ", env!("CARGO_PKG_VERSION")).to_owned()
+}
+
+impl Args {
+    /// How long and how often is measured, whatever is.
+    fn measuring(&self) -> Settings {
+        Settings {
+            measure_s: self.measure.unwrap_or(LONGEST_MEASURE).as_secs_f64(),
+            precision: self.measure.is_none().then_some(self.precision),
+            settle_s: self.settle.as_secs_f64(),
+            repeats: self.repeats,
+            ..Settings::default()
+        }
     }
 }
 
@@ -282,8 +318,6 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
         replicas: replicas.map_or_else(|| (1..=10).collect(), |range| range.0),
         set,
         unit: "hashes/s".to_owned(),
-        load: None,
-        url: None,
         dockercoins: Some(Dockercoins {
             rng_delay_ms: ms(given.rng_delay),
             hasher_delay_ms: ms(given.hasher_delay),
@@ -294,13 +328,9 @@ fn plan(args: &Args) -> anyhow::Result<Plan> {
             keep_alive: given.keep_alive,
             ledger: String::new(),
         }),
-        measure_s: args.measure.unwrap_or(LONGEST_MEASURE).as_secs_f64(),
-        precision: args.measure.is_none().then_some(args.precision),
-        settle_s: args.settle.as_secs_f64(),
-        repeats: args.repeats,
+        ..args.measuring()
     };
-    let generator = concat!("loadgen ", env!("CARGO_PKG_VERSION")).to_owned();
-    Ok(Plan { settings, generator })
+    Ok(Plan { settings, generator: generator() })
 }
 
 /// A folder of its own for every run.
@@ -316,6 +346,9 @@ fn report(sweep: &Sweep, args: &Args, folder: &std::path::Path) -> anyhow::Resul
         println!("{}", serde_json::to_string_pretty(sweep)?);
     } else {
         anstream::println!("{}\n{}", table::table(sweep), sweep.verdict.sentence);
+        for sentence in sweep::need::sentences(sweep) {
+            anstream::println!("{sentence}");
+        }
     }
     if sweep.interrupted {
         let (done, all) = (sweep.steps.len(), sweep.settings.steps());

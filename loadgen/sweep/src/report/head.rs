@@ -17,6 +17,9 @@ pub fn html(sweep: &Sweep) -> String {
         duration(sweep.took_s)
     );
     html.push_str(&verdict(&sweep.verdict.sentence));
+    for sentence in crate::need::sentences(sweep) {
+        html.push_str(&verdict(&sentence));
+    }
     if sweep.interrupted {
         let all = sweep.settings.replicas.len() * sweep.settings.repeats.max(1) as usize;
         html.push_str(&ended_early(&format!("{} of {all} steps were finished", sweep.steps.len())));
@@ -30,6 +33,7 @@ fn platform(name: &str) -> String {
         "embedded" => "All services in one process".to_owned(),
         "compose" => "Services in containers of one engine".to_owned(),
         "swarm" => "Services in a swarm".to_owned(),
+        "processes" => "Copies of a command".to_owned(),
         other => format!("Platform {other}"),
     }
 }

@@ -95,7 +95,10 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
             utilisation: measured.utilisation,
             queue: measured.queue,
             cpu_cores: cores.iter().map(|(name, replicas)| (name.clone(), replicas.values().sum())).collect(),
-            placement: placement.into_iter().map(|placed| with_cores(placed, cores)).collect(),
+            placement: placement.into_iter().map(|placed| with_usage(placed, cores, &measured.memory)).collect(),
+            node_busy: measured.node_busy,
+            shares: measured.shares,
+            generator_limit: measured.generator_limit,
             recovered_s: measured.recovered_s,
             replicas,
             notes,
@@ -103,10 +106,15 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
     }
 }
 
-/// A task with the processor time that it used.
-fn with_cores(placed: Placed, cores: &BTreeMap<String, BTreeMap<String, f64>>) -> Placement {
+/// Something of each replica, by service.
+type ByReplica<T> = BTreeMap<String, BTreeMap<String, T>>;
+
+/// A task with what it used.
+fn with_usage(placed: Placed, cores: &ByReplica<f64>, memory: &ByReplica<u64>) -> Placement {
+    let replica = placed.replica.as_ref();
     Placement {
-        cpu_cores: placed.replica.and_then(|replica| cores.get(&placed.service)?.get(&replica).copied()),
+        cpu_cores: replica.and_then(|replica| cores.get(&placed.service)?.get(replica).copied()),
+        memory_bytes: replica.and_then(|replica| memory.get(&placed.service)?.get(replica).copied()),
         service: placed.service,
         task: placed.task,
         node: placed.node,

@@ -4,7 +4,7 @@ use model::law::Law;
 
 use super::{Case, mean};
 use crate::format::{difference, percent, rate, time, times};
-use crate::result::Fit;
+use crate::result::{Fit, Step};
 use crate::theory;
 
 /// How much larger a law's criterion has to be for the law to be called ruled out (Burnham and Anderson: "essentially
@@ -16,10 +16,21 @@ pub fn gather(case: &Case, fits: &[Fit]) -> Vec<String> {
     if case.steps.is_empty() {
         return Vec::new();
     }
-    [growth(case), busy(case), cpu(case), probes(case), expectation(case), agreement(case), law(fits), steadiness(case)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        growth(case),
+        further(case),
+        busy(case),
+        nodes(case),
+        cpu(case),
+        probes(case),
+        expectation(case),
+        agreement(case),
+        law(fits),
+        steadiness(case),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn growth(case: &Case) -> Option<String> {
@@ -30,16 +41,40 @@ fn growth(case: &Case) -> Option<String> {
     }
     let (low, high) = (case.rate_at(first), case.rate_at(last));
     Some(format!(
-        "{} {} {} hashes/s and {} do {}: {} times the {}, {} times the throughput.",
+        "{} {} {} {} and {} do {}: {} times the {}, {} times the throughput.",
         super::plural(case, first),
         if first == 1 { "does" } else { "do" },
         rate(low),
+        case.settings.unit,
         super::plural(case, last),
         rate(high),
         times(f64::from(last) / f64::from(first)),
         if case.settings.scaled == "worker" { "workers" } else { "replicas" },
         times(high / low)
     ))
+}
+
+/// What each further replica brought, where the first does not count alone.
+fn further(case: &Case) -> Option<String> {
+    if case.settings.scaled == "worker" {
+        return None;
+    }
+    let steps: Vec<Step> = case.steps.iter().map(|step| (*step).clone()).collect();
+    let brought: Vec<String> = crate::scaling::places(case.settings, &steps)
+        .iter()
+        .filter_map(|place| Some(format!("{} with {}", percent(place.further?), place.replicas)))
+        .collect();
+    (!brought.is_empty())
+        .then(|| format!("Each further replica brings, of what one of the first does: {}.", brought.join(", ")))
+}
+
+/// How busy the nodes were, whatever ran there.
+fn nodes(case: &Case) -> Option<String> {
+    let top = case.steps.last()?;
+    let shares: Vec<String> =
+        top.node_busy.iter().map(|(node, share)| format!("{} of those of {node}", percent(*share))).collect();
+    (!shares.is_empty())
+        .then(|| format!("Of the processors are busy there, by whatever runs on them: {}.", shares.join(", ")))
 }
 
 fn busy(case: &Case) -> Option<String> {
@@ -58,6 +93,8 @@ fn busy(case: &Case) -> Option<String> {
 }
 
 fn cpu(case: &Case) -> Option<String> {
+    // Of a service of one's own other programs may be a part, and what they use is not known: its node tells.
+    case.settings.dockercoins.as_ref()?;
     let busiest = case.cpu_at(*case.places().last()?)?;
     let share = busiest.share();
     let so = if share >= super::CPU_SATURATED { "so they limit the system" } else { "so they do not limit the system" };

@@ -35,6 +35,7 @@ pub fn settings() -> Settings {
         unit: "hashes/s".to_owned(),
         load: None,
         url: None,
+        need: Vec::new(),
         dockercoins: Some(Dockercoins {
             rng_delay_ms: 100.0,
             hasher_delay_ms: 100.0,
@@ -170,6 +171,7 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
                 task: format!("worker.{k}"),
                 node: format!("node{}", k % 3 + 1),
                 cpu_cores: Some(0.002),
+                memory_bytes: None,
             })
             .collect()
     } else {
@@ -204,6 +206,9 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
         )]
         .into(),
         placement,
+        node_busy: BTreeMap::new(),
+        shares: BTreeMap::new(),
+        generator_limit: None,
         recovered_s: None,
         notes: Vec::new(),
     }

@@ -30,6 +30,14 @@ pub fn precision(text: &str) -> Result<f64, String> {
     }
 }
 
+/// Reads a throughput that is asked for, as `5000/s`.
+pub fn need(text: &str) -> Result<f64, String> {
+    let number = text.trim_end_matches("/s").trim().parse().ok();
+    number
+        .filter(|rate: &f64| *rate > 0.0 && rate.is_finite())
+        .ok_or_else(|| format!("`{text}` is no throughput: write it as 5000/s"))
+}
+
 /// Reads a number of probes a second.
 pub fn rate(text: &str) -> Result<f64, String> {
     text.parse()

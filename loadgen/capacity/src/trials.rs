@@ -1,14 +1,14 @@
-//! Trials by the engine, in this process or in agents.
+//! Trials by the engine, in this process or by agents.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use capacity::{Collector, Driver, Objective, Trial};
+use agents::{Failed, Sender};
 use instrument::config::{Config, Load, Opening};
 use instrument::schedule::Stage;
 use instrument::timeline::quantile;
 
-use crate::commands::sender::Sender;
+use crate::{Collector, Driver, Objective, Trial};
 
 /// Requests are sent for this share of a trial before the measuring.
 const WARM_UP: f64 = 0.2;
@@ -26,22 +26,22 @@ const PROBE: u64 = 5;
 const AS_BEFORE: (u32, Duration) = (3, Duration::from_millis(2));
 
 /// Runs trials against a URL.
-pub struct Engine<'a> {
+pub struct Trials<'a> {
     config: Config,
-    sender: Sender,
+    sender: &'a mut Sender,
     stop: &'a AtomicBool,
     /// How long a request takes that meets no queue.
     alone: Option<Duration>,
 }
 
-impl<'a> Engine<'a> {
+impl<'a> Trials<'a> {
     /// Sends what the configuration says, at rates of its own.
-    pub fn new(config: Config, sender: Sender, stop: &'a AtomicBool) -> Self {
-        Engine { config, sender, stop, alone: None }
+    pub fn new(config: Config, sender: &'a mut Sender, stop: &'a AtomicBool) -> Self {
+        Trials { config, sender, stop, alone: None }
     }
 
     /// The median of a few requests, one after the other, from this process; nothing where none was answered.
-    fn probe(&self) -> anyhow::Result<Option<Duration>> {
+    fn probe(&self) -> Result<Option<Duration>, Failed> {
         let mut config = self.config.clone();
         config.load = Load::Closed;
         (config.connections, config.threads, config.requests) = (1, 1, Some(PROBE));
@@ -57,10 +57,10 @@ impl<'a> Engine<'a> {
     }
 }
 
-impl Driver for Engine<'_> {
-    type Error = anyhow::Error;
+impl Driver for Trials<'_> {
+    type Error = Failed;
 
-    fn trial(&mut self, rate: f64, length: Duration, objectives: &[Objective]) -> anyhow::Result<Trial> {
+    fn trial(&mut self, rate: f64, length: Duration, objectives: &[Objective]) -> Result<Trial, Failed> {
         if self.alone.is_none() {
             self.alone = self.probe()?;
         }
@@ -77,7 +77,7 @@ impl Driver for Engine<'_> {
         Ok(Trial::of(collector, &report))
     }
 
-    fn settle(&mut self) -> anyhow::Result<()> {
+    fn settle(&mut self) -> Result<(), Failed> {
         let Some(alone) = self.alone else { return Ok(()) };
         let begun = Instant::now();
         let (times, more) = AS_BEFORE;

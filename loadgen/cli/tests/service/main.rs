@@ -1,0 +1,157 @@
+//! `loadgen sweep --command` as a person runs it, against servers whose capacity is arithmetic.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testbed::{Program, binary};
+
+const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
+
+/// A server of known capacity, with these options.
+fn known(options: &str) -> String {
+    format!("exec {} serve --port {{port}} {options}", binary("known").display())
+}
+
+fn sweep(out: &Path, command: &str, options: &[&str]) -> Output {
+    let mut sweep = Command::new(LOADGEN);
+    sweep.args(["sweep", "--name", "web", "--command", command, "--out"]).arg(out).args(options);
+    sweep.stdin(Stdio::null()).env("NO_COLOR", "1").env(MARK, out).output().expect("loadgen starts")
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+fn found(out: &Path) -> Value {
+    let text = std::fs::read_to_string(out.join("sweep.json")).expect("sweep.json");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// The variable by which the copies of a test are known: they inherit it.
+const MARK: &str = "SWEEP_OF_TEST";
+
+/// That no copy is left.
+fn nothing_left(out: &Path) {
+    let mark = format!("{MARK}={}", out.display());
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten().map(|entry| entry.path());
+    let left: Vec<_> = processes
+        .filter(|process| {
+            let environment = std::fs::read(process.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        })
+        .collect();
+    assert!(left.is_empty(), "{left:?} are left");
+}
+
+/// k slots of a time S do k/S: 2 in 50 ms are 40/s a copy.
+#[test]
+fn fixed_times_give_their_arithmetic() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let options = ["--replicas", "1..3", "--load", "closed:24", "--measure", "2s", "--need", "75/s", "--need", "500/s"];
+    let output = sweep(&out, &known("--time 50ms --slots 2"), &options);
+    assert!(output.status.success(), "{}", said(&output));
+    let sweep = found(&out);
+    assert_eq!((&sweep["schema"], &sweep["settings"]["unit"]), (&2.into(), &"requests/s".into()));
+    for (step, copies) in sweep["steps"].as_array().expect("steps").iter().zip([1.0, 2.0, 3.0]) {
+        let rate = step["throughput"]["value"].as_f64().expect("a rate");
+        // Servers that share their processors with other tests are slower than by arithmetic, and never faster.
+        assert!((0.75 * 40.0 * copies..1.03 * 40.0 * copies).contains(&rate), "{rate} of {copies} copies");
+        let shares: Vec<f64> = step["shares"].as_object().expect("shares").values().filter_map(Value::as_f64).collect();
+        assert!(shares.len() == copies as usize && (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{shares:?}");
+        let used = step["placement"][0]["memory_bytes"].as_u64().expect("memory");
+        assert!(used > 100_000, "{used} bytes");
+    }
+    let text = said(&output);
+    assert!(text.contains("For 75.0 requests/s you need 2 replicas of web"), "{text}");
+    assert!(text.contains("500 requests/s need is not answered") && text.contains("measure further"), "{text}");
+    let report = std::fs::read_to_string(out.join("report.html")).expect("a report");
+    assert!(report.contains("For 75.0\u{a0}requests/s you need 2 replicas"), "the report answers too");
+    nothing_left(&out);
+}
+
+/// A fifth of the work under a lock that all copies share. It takes half a minute, as four sizes have to be measured to
+/// choose a law by, and the work has to be long beside the time for which a busy machine lets it wait.
+#[test]
+fn a_serial_share_is_found() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let lock = format!("lock=exec {} lock --port {{port}}", binary("known").display());
+    let command = known("--time 200ms --serial 0.2 --lock {lock.port}");
+    let options = ["--with", &lock, "--replicas", "1,2,4,8", "--load", "closed:24", "--measure", "5s"];
+    let output = sweep(&out, &command, &options);
+    assert!(output.status.success(), "{}", said(&output));
+    let sweep = found(&out);
+    let fits = sweep["fits"].as_array().expect("fits");
+    let chosen = fits.iter().find(|fit| fit["chosen"] == true).expect("a law is chosen");
+    assert!(chosen["law"] == "amdahl" || chosen["law"] == "usl", "{chosen}");
+    let sigma = &chosen["parameters"]["sigma"];
+    let end = |name: &str| sigma[name].as_f64().expect("a number");
+    // The interval is as narrow as the measurements are good; a busy machine lengthens both parts of the work.
+    assert!(end("low") - 0.05 < 0.2 && 0.2 < end("high") + 0.05, "{sigma}");
+}
+
+/// Copies that all ask one server, which works on one thread.
+#[test]
+fn a_second_service_that_limits_is_named() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let db = format!("db=exec {} serve --port {{port}} --time 10ms --burn", binary("known").display());
+    let command = known("--time 0ms --slots 4 --ask {db.port}");
+    let output = sweep(&out, &command, &["--with", &db, "--replicas", "1,3", "--load", "closed:12", "--measure", "2s"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let verdict = &found(&out)["verdict"];
+    // Where other tests have the processors, it is they that are named.
+    assert!(verdict["bottleneck"] == "db" || verdict["bottleneck"] == "cpu", "{}", said(&output));
+    assert!(said(&output).contains("db"), "{}", said(&output));
+}
+
+#[test]
+fn a_copy_that_dies_is_told_with_its_last_lines() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let output = sweep(&out, &known("--time 10ms --die-after 30"), &["--replicas", "1", "--load", "50/s"]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("web.1 ended with exit code 1") && text.contains("known: enough of it"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    nothing_left(&out);
+}
+
+#[test]
+fn an_interrupt_ends_the_copies_and_keeps_what_was_measured() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let command = known("--time 10ms");
+    let mut run = Command::new(LOADGEN);
+    run.args(["sweep", "--name", "web", "--command", &command, "--replicas", "1..50", "--measure", "500ms", "--out"]);
+    let mut program = Program::spawn(run.arg(&out).env(MARK, &out));
+    program.wait_for_log("1 replica of web");
+    program.signal("INT");
+    assert_eq!(program.wait(), Some(130));
+    assert!(found(&out)["interrupted"] == true && !found(&out)["steps"].as_array().expect("steps").is_empty());
+    nothing_left(&out);
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_starts() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    for (command, options, says) in [
+        ("./server", &["--load", "closed:4"][..], "write {port} where its port belongs"),
+        ("./server {port}", &["--load", "closed"], "write it as `closed:64`, `500/s` or `capacity:p99<50ms`"),
+        ("./server {port}", &["--need", "many"], "write it as 5000/s"),
+        ("./server {port}", &["--with", "db"], "write it as db="),
+        ("./server {port}", &["--workers", "3"], "cannot be used with"),
+    ] {
+        let output = sweep(&out, command, options);
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+        assert!(said(&output).contains(says), "{}", said(&output));
+        assert!(!out.exists(), "nothing was begun");
+    }
+    let few = sweep(&out, &known(""), &["--replicas", "3", "--load", "closed:2"]);
+    assert!(said(&few).contains("fewer connections than the 3 replicas"), "{}", said(&few));
+    nothing_left(&out);
+}

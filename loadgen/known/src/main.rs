@@ -1,0 +1,187 @@
+//! A server whose capacity is arithmetic, for trying what measures it.
+//!
+//! `known serve` takes a fixed time S for each request and serves k at a time: it does k/S. With a serial share σ a part of
+//! S is done under a lock that all copies share: first (1 − σ)·S side by side, then σ·S one after the other, so that N
+//! copies go round in (1 − σ)·S + N·σ·S and do N/S / (1 + σ·(N − 1)), which is Amdahl's law. `known lock` is that lock.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{RwLock, Semaphore};
+
+/// A server whose capacity is arithmetic.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "known")]
+enum Program {
+    /// Answer each request after a fixed time
+    Serve(Serve),
+    /// The lock that copies of a server share: fair, for many side by side or for one alone
+    Lock {
+        /// Where to listen on loopback
+        #[arg(long)]
+        port: u16,
+    },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct Serve {
+    /// Where to listen on loopback
+    #[arg(long)]
+    port: u16,
+    /// Time for a request
+    #[arg(long, default_value = "10ms", value_parser = kit::settings::duration)]
+    time: Duration,
+    /// Requests served at a time
+    #[arg(long, default_value_t = 1)]
+    slots: usize,
+    /// Share of the time that is spent under the lock
+    #[arg(long, default_value_t = 0.0, requires = "lock")]
+    serial: f64,
+    /// Port of the lock
+    #[arg(long)]
+    lock: Option<u16>,
+    /// Work for the whole time instead of waiting
+    #[arg(long)]
+    burn: bool,
+    /// Ask the server on this port for each request
+    #[arg(long)]
+    ask: Option<u16>,
+    /// End after so many requests, with a message
+    #[arg(long)]
+    die_after: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.and_then(|runtime| {
+        runtime.block_on(async {
+            match Program::parse() {
+                Program::Serve(serve) => serve.run().await,
+                Program::Lock { port } => lock(port).await,
+            }
+        })
+    });
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => kit::start::fail("known", &error.to_string()),
+    }
+}
+
+impl Serve {
+    async fn run(self) -> std::io::Result<()> {
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
+        let (slots, left) = (Arc::new(Semaphore::new(self.slots)), Arc::new(Semaphore::new(0)));
+        left.add_permits(self.die_after.unwrap_or(Semaphore::MAX_PERMITS));
+        let this = Arc::new(self);
+        loop {
+            let (stream, _) = listener.accept().await?;
+            let (this, slots, left) = (this.clone(), slots.clone(), left.clone());
+            tokio::spawn(async move { this.answer(stream, &slots, &left).await });
+        }
+    }
+
+    /// Answers the requests of one connection, each of them without a body.
+    async fn answer(&self, mut stream: TcpStream, slots: &Semaphore, left: &Semaphore) -> std::io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut lock = reach(self.lock).await?;
+        let mut other = reach(self.ask).await?;
+        let mut request = Vec::new();
+        loop {
+            let mut piece = [0; 4096];
+            let count = stream.read(&mut piece).await?;
+            if count == 0 {
+                return Ok(());
+            }
+            request.extend_from_slice(&piece[..count]);
+            while let Some(end) = request.windows(4).position(|four| four == b"\r\n\r\n") {
+                request.drain(..end + 4);
+                match left.try_acquire() {
+                    Ok(permit) => permit.forget(),
+                    Err(_) => {
+                        eprintln!("known: enough of it");
+                        std::process::exit(1);
+                    }
+                }
+                let slot = slots.acquire().await.map_err(std::io::Error::other)?;
+                if let Some(other) = &mut other {
+                    other.write_all(b"GET / HTTP/1.1\r\nHost: other\r\n\r\n").await?;
+                    other.read_exact(&mut [0; ANSWER.len()]).await?;
+                }
+                self.work(lock.as_mut()).await?;
+                drop(slot);
+                stream.write_all(ANSWER).await?;
+            }
+        }
+    }
+
+    async fn work(&self, lock: Option<&mut TcpStream>) -> std::io::Result<()> {
+        let Some(lock) = lock else {
+            self.pass(self.time).await;
+            return Ok(());
+        };
+        for (kind, share) in [(b'r', 1.0 - self.serial), (b'w', self.serial)] {
+            lock.write_all(&[kind]).await?;
+            lock.read_exact(&mut [0]).await?;
+            self.pass(self.time.mul_f64(share)).await;
+            lock.write_all(b"u").await?;
+        }
+        Ok(())
+    }
+
+    /// Lets a time pass, to some microseconds: a timer is up to a millisecond late.
+    async fn pass(&self, time: Duration) {
+        let until = Instant::now() + time;
+        if !self.burn {
+            tokio::time::sleep(time.saturating_sub(TIMER)).await;
+        }
+        while Instant::now() < until {
+            if !self.burn {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+/// A connection to a port, where there is one.
+async fn reach(port: Option<u16>) -> std::io::Result<Option<TcpStream>> {
+    let Some(port) = port else { return Ok(None) };
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    // Otherwise each second message would wait for the acknowledgement of the first, 40 ms.
+    stream.set_nodelay(true)?;
+    Ok(Some(stream))
+}
+
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+/// How late a timer may be.
+const TIMER: Duration = Duration::from_millis(2);
+
+/// Gives the lock to whoever asks, in the order of asking: `r` for many at a time, `w` for one alone, `u` to give it back.
+async fn lock(port: u16) -> std::io::Result<()> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let lock = Arc::new(RwLock::new(()));
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let lock = lock.clone();
+        tokio::spawn(async move {
+            // Whoever goes away gives back what it has.
+            while let Ok(kind) = stream.read_u8().await {
+                let (mut many, mut one) = (None, None);
+                if kind == b'w' {
+                    one = Some(lock.write().await)
+                } else {
+                    many = Some(lock.read().await)
+                }
+                if stream.write_u8(b'g').await.is_err() || stream.read_u8().await.is_err() {
+                    return;
+                }
+                drop((one.take(), many.take()));
+            }
+        });
+    }
+}

@@ -1,0 +1,126 @@
+//! Our engine as what drives a service, and the answers that it gets as what is metered.
+
+mod search;
+mod stream;
+
+use std::collections::BTreeMap;
+
+use agents::Sender;
+use instrument::config::{Config, Load as Pace, Resolve};
+use instrument::report::Report;
+use instrument::schedule::{Arrivals, Stage};
+use instrument::tally::Tally;
+use instrument::timeline::quantile;
+use sweep::driver::{Driver, Measured, Moment};
+use sweep::platform::Error;
+use sweep::result::Latency;
+
+use crate::load::Load;
+use crate::served::Served;
+
+/// An open loop is planned for so long; it is ended when enough was measured.
+const LONG_S: f64 = 24.0 * 3600.0;
+
+/// Sends a load to a service.
+pub struct Generator {
+    load: Load,
+    config: Config,
+    sender: Option<Sender>,
+    /// The capacity of the step before.
+    last: Option<f64>,
+}
+
+impl Generator {
+    /// Sends this load as configured, by this process or by agents.
+    pub fn new(load: Load, config: Config, sender: Sender) -> Self {
+        Self { load, config, sender: Some(sender), last: None }
+    }
+
+    /// The run for the replicas that there are now.
+    fn config<P: Served>(&self, platform: &P) -> Config {
+        let mut config = self.config.clone();
+        config.addresses = platform.addresses();
+        if config.addresses.len() > 1 {
+            config.resolve = Resolve::Each;
+        }
+        config.duration = None;
+        let open = |rate: f64| Pace::Open {
+            stages: vec![Stage::constant(rate, LONG_S)],
+            arrivals: Arrivals::Constant,
+            seed: 1,
+        };
+        match &self.load {
+            Load::Closed(connections) => {
+                (config.load, config.connections) = (Pace::Closed, *connections);
+                config.threads = config.threads.min(*connections);
+            }
+            Load::Open(rate) => config.load = open(*rate),
+            Load::Capacity(_) => config.load = open(1.0),
+        }
+        config
+    }
+
+    fn sender(&mut self) -> Result<Sender, Error> {
+        self.sender.take().ok_or_else(|| Error("the load generator failed before, and sends no more".to_owned()))
+    }
+}
+
+impl<P: Served> Driver<P> for Generator {
+    fn begin(&mut self, _: &P) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn step(&mut self, platform: &mut P, moment: &mut Moment<'_>) -> Result<Option<Measured>, Error> {
+        let most = moment.replicas.get(platform.service()).copied().unwrap_or(1) as usize;
+        if let Load::Closed(connections) = self.load
+            && connections < most
+            && self.config.request.keep_alive
+        {
+            return Err(Error(format!(
+                "closed:{connections} has fewer connections than the {most} replicas, and each stays with one of them: \
+                 {} would get nothing; use closed:{most} or more",
+                most - connections
+            )));
+        }
+        let config = self.config(platform);
+        match self.load.clone() {
+            Load::Capacity(objectives) => self.search(platform, moment, config, objectives).await,
+            Load::Closed(_) | Load::Open(_) => self.stream(platform, moment, config).await,
+        }
+    }
+}
+
+/// The times of the answers, and how many requests failed.
+fn latency(tally: &Tally) -> Latency {
+    let response = &tally.response;
+    let ms = |share: f64| quantile(response, share).map_or(0.0, |nanos| nanos as f64 / 1e6);
+    Latency {
+        count: response.len(),
+        failed: tally.counts.errors(),
+        mean_ms: if response.is_empty() { 0.0 } else { response.mean() / 1e6 },
+        p50_ms: ms(0.5),
+        p90_ms: ms(0.9),
+        p99_ms: ms(0.99),
+        max_ms: ms(1.0),
+    }
+}
+
+/// The share of the answers that each replica gave; empty where the addresses do not tell them apart.
+fn shares<P: Served>(platform: &P, report: &Report) -> BTreeMap<String, f64> {
+    let all: u64 = report.usage.addresses.iter().map(|used| used.answers).sum();
+    let known = report
+        .usage
+        .addresses
+        .iter()
+        .filter_map(|used| Some((platform.replica_at(used.address)?, used.answers as f64 / all.max(1) as f64)));
+    known.collect()
+}
+
+/// A note where more than one request in a thousand failed.
+fn note_of_errors(tally: &Tally) -> Option<String> {
+    let (errors, due) = (tally.counts.errors(), tally.counts.due);
+    let share = errors as f64 / due.max(1) as f64;
+    (share > 0.001).then(|| {
+        format!("{:.1} % of the requests failed or were answered with an error; they count for nothing.", 100.0 * share)
+    })
+}

@@ -1,0 +1,170 @@
+//! A search for the capacity as a step.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use agents::Failed;
+use capacity::{Answer, Evidence, Objective, Options, Trials, search};
+use instrument::config::Config;
+use sweep::driver::{Measured, Moment};
+use sweep::platform::Error;
+use sweep::result::{Estimate, Latency};
+use tokio::sync::mpsc::unbounded_channel;
+
+use super::Generator;
+use crate::served::Served;
+use crate::usage::{Look, Usage};
+
+/// How often it is seen whether all is well.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// The search begins at this share of what the step before could do.
+const BEGIN: f64 = 0.5;
+
+/// Length of the run that confirms a step's capacity; shorter than that of `loadgen capacity`, as there are many.
+const CONFIRM: Duration = Duration::from_secs(15);
+
+/// The bracket of a step is narrow enough.
+const TOLERANCE: f64 = 0.02;
+
+impl Generator {
+    /// Finds the highest rate that keeps the objectives.
+    pub(super) async fn search<P: Served>(
+        &mut self,
+        platform: &mut P,
+        moment: &mut Moment<'_>,
+        config: Config,
+        objectives: Vec<Objective>,
+    ) -> Result<Option<Measured>, Error> {
+        let from = Instant::now();
+        let mut sender = self.sender()?;
+        let end = Arc::new(AtomicBool::new(false));
+        let options = Options { confirm: CONFIRM, tolerance: TOLERANCE, ..self.options() };
+        let (tell, mut told) = unbounded_channel();
+        let mut run = tokio::task::spawn_blocking({
+            let (end, objectives, options) = (end.clone(), objectives.clone(), options.clone());
+            move || {
+                let mut trials = Trials::new(config, &mut sender, &end);
+                // Whoever follows may have gone; the search then ends by its flag.
+                let found = search(&mut trials, &objectives, &options, &mut |step| drop(tell.send(step.clone())));
+                (sender, found)
+            }
+        });
+        let mut trouble = None;
+        let mut looks = vec![(0.0, Look::now(platform).await?)];
+        let (sender, found) = loop {
+            tokio::select! {
+                ended = &mut run => {
+                    break ended.map_err(|error| Error(format!("the load generator ended badly: {error}")))?;
+                }
+                Some(step) = told.recv() => {
+                    moment.sample(true, step.bracket.0, Default::default());
+                    looks.push((step.rate, Look::now(platform).await?));
+                }
+                () = tokio::time::sleep(LOOK), if trouble.is_none() && !moment.stop.is_cancelled() => {
+                    trouble = platform.check().await.err();
+                    if trouble.is_some() || moment.stop.is_cancelled() {
+                        end.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        self.sender = Some(sender);
+        if let Some(error) = trouble {
+            return Err(error);
+        }
+        if moment.stop.is_cancelled() {
+            return Ok(None);
+        }
+        let (answer, evidence) = found.map_err(|error: Failed| Error(error.to_string()))?;
+        let outcome = Outcome::of(&answer, &evidence, &objectives)?;
+        self.last = Some(outcome.capacity.value);
+        Ok(Some(Measured {
+            throughput: Some(outcome.capacity),
+            steady: outcome.sure,
+            loop_time: outcome.times,
+            generator_limit: outcome.limit,
+            notes: outcome.note.into_iter().collect(),
+            ..usage_near(&looks, outcome.capacity.value).measured(from, Instant::now())
+        }))
+    }
+
+    fn options(&self) -> Options {
+        let plain = Options::default();
+        Options { from: self.last.map_or(plain.from, |last| (BEGIN * last).max(1.0)), ..plain }
+    }
+}
+
+/// What a search says, as a step has it.
+struct Outcome {
+    capacity: Estimate,
+    sure: bool,
+    times: Latency,
+    limit: Option<String>,
+    note: Option<String>,
+}
+
+impl Outcome {
+    fn of(answer: &Answer, evidence: &[Evidence], objectives: &[Objective]) -> Result<Self, Error> {
+        let mut limit = None;
+        let mut fails = None;
+        let (holds, sure, note) = match answer {
+            Answer::Found { holds, fails: next } => {
+                fails = Some(*next);
+                (*holds, true, None)
+            }
+            Answer::AtLeast { holds } => (*holds, true, None),
+            Answer::GeneratorLimit { holds: Some(holds), reason, .. } => {
+                limit = Some(reason.clone());
+                (*holds, true, Some("The generator was the limit: the capacity is at least this.".to_owned()))
+            }
+            Answer::GeneratorLimit { at, reason, .. } => {
+                return Err(Error(format!("the generator itself is the limit at {at:.1}/s: {reason}")));
+            }
+            Answer::Unsettled { holds: Some(holds), .. } => (
+                *holds,
+                false,
+                Some("The verdicts went to and fro; this is the highest rate that seems to hold.".to_owned()),
+            ),
+            Answer::Never { at, reason } => {
+                return Err(Error(format!(
+                    "the objective is missed even at {at:.2}/s ({reason}): no number of replicas can be said to keep it"
+                )));
+            }
+            Answer::Unsettled { .. } | Answer::Interrupted { .. } => {
+                return Err(Error("no rate was found that surely keeps the objective".to_owned()));
+            }
+        };
+        let surely = |evidence: &&Evidence, kept: bool| {
+            let judgement = evidence.judge(objectives);
+            judgement.sure && judgement.holds == kept
+        };
+        let low = evidence.iter().rev().filter(|e| e.rate <= holds).find(|e| surely(e, true)).map(|e| e.rate);
+        let high = evidence.iter().filter(|e| e.rate > holds).find(|e| surely(e, false)).map(|e| e.rate);
+        let at = evidence.iter().find(|evidence| evidence.rate == holds);
+        let ms = |share: f64| at.and_then(|at| at.quantile(share)).map_or(0.0, |seconds| seconds * 1e3);
+        Ok(Self {
+            capacity: Estimate { value: holds, low: low.unwrap_or(0.0), high: high.or(fails).unwrap_or(holds) },
+            sure,
+            times: Latency {
+                count: at.map_or(0, |at| (at.answered_per_second() * at.seconds()) as u64),
+                failed: 0,
+                mean_ms: at.and_then(Evidence::mean).map_or(0.0, |seconds| seconds * 1e3),
+                p50_ms: ms(0.5),
+                p90_ms: ms(0.9),
+                p99_ms: ms(0.99),
+                max_ms: ms(1.0),
+            },
+            limit,
+            note,
+        })
+    }
+}
+
+/// What was used in the longest trial at the rate that was found.
+fn usage_near(looks: &[(f64, Look)], rate: f64) -> Usage {
+    let trials = looks.windows(2).filter(|pair| pair[1].0 == rate);
+    let longest = trials.max_by_key(|pair| pair[1].1.at - pair[0].1.at);
+    longest.map(|pair| Usage::between(&pair[0].1, &pair[1].1)).unwrap_or_default()
+}

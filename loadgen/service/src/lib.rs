@@ -1,0 +1,18 @@
+//! Any service in the scaling experiment, without a line of code for it.
+//!
+//! What is *scaled* are copies of a command on this machine, or a service of a Swarm or of compose; what *drives* it is our
+//! engine, in a closed or an open loop or searching for the capacity; what is *metered* are the answers that it gets.
+
+#![forbid(unsafe_code)]
+
+mod copy;
+mod generator;
+mod live;
+mod load;
+pub mod processes;
+mod served;
+mod usage;
+
+pub use generator::Generator;
+pub use load::{BadLoad, Load};
+pub use served::{Served, Used};

@@ -1,0 +1,49 @@
+//! A service that can be asked: where its replicas answer, and what they use.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use sweep::platform::{Error, Platform};
+
+/// A platform whose service the load generator can reach.
+#[expect(async_fn_in_trait, reason = "only this workspace implements and calls it, and needs no bounds on the futures")]
+pub trait Served: Platform {
+    /// The name of the service that is scaled.
+    fn service(&self) -> &str;
+
+    /// Where the replicas answer, each of them once: connections are spread over them in turn. Empty where the URL itself
+    /// leads to all of them.
+    fn addresses(&self) -> Vec<SocketAddr>;
+
+    /// The name of the replica at an address, where it has one.
+    fn replica_at(&self, address: SocketAddr) -> Option<String>;
+
+    /// What every task of every service that belongs together has used until now.
+    ///
+    /// # Errors
+    /// The platform cannot be asked.
+    async fn usage(&mut self) -> Result<Vec<Used>, Error>;
+
+    /// Whether all replicas still run.
+    ///
+    /// # Errors
+    /// One of them has ended: which, and its own last words.
+    async fn check(&mut self) -> Result<(), Error>;
+}
+
+/// What a task has used since it began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Used {
+    /// The service that it belongs to.
+    pub service: String,
+    /// Its name, as `web.3`.
+    pub task: String,
+    /// Processor time.
+    pub processor: Duration,
+    /// Processor time of its busiest thread, where that is known: a service that works in one thread can have one processor.
+    pub busiest_thread: Option<Duration>,
+    /// Processors that it may use, where they are limited.
+    pub limit: Option<f64>,
+    /// Memory, in bytes.
+    pub memory: u64,
+}
