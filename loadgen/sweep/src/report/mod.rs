@@ -5,6 +5,7 @@ mod head;
 mod latency;
 mod machine;
 mod reasons;
+mod service;
 mod steps;
 mod throughput;
 mod timeline;
@@ -18,9 +19,19 @@ use crate::result::{Settings, Step, Sweep};
 /// The report of a sweep, as one HTML file that needs nothing else.
 pub fn html(sweep: &Sweep) -> String {
     let whose = if sweep.settings.scaled == "worker" { "its " } else { "" };
-    let title = format!("How the application scales with {whose}{}", many(&sweep.settings));
+    let dockercoins = sweep.settings.dockercoins.is_some();
+    let title = match dockercoins {
+        true => format!("How the application scales with {whose}{}", many(&sweep.settings)),
+        false => format!("How {} scales", sweep.settings.scaled),
+    };
     let mut page = Page::new(title).head(head::html(sweep));
-    if !sweep.steps.is_empty() {
+    if !sweep.steps.is_empty() && !dockercoins {
+        page = page
+            .section("throughput", "Throughput", throughput::html(sweep))
+            .section("efficiency", "What each further replica brings", service::efficiency(sweep))
+            .section("waiting", "Response time", service::latency(sweep))
+            .section("utilisation", "What is busy", service::busy(sweep));
+    } else if !sweep.steps.is_empty() {
         page = page
             .section("throughput", "Throughput", throughput::html(sweep))
             .section("waiting", "Waiting", latency::html(sweep))
@@ -30,7 +41,7 @@ pub fn html(sweep: &Sweep) -> String {
         page = page.section("time", "The run over time", timeline::html(sweep));
     }
     if !sweep.steps.is_empty() {
-        page = page.section("steps", "All steps", steps::html(sweep));
+        page = page.section("steps", "All steps", if dockercoins { steps::html(sweep) } else { service::steps(sweep) });
         if sweep.steps.iter().any(|step| !step.placement.is_empty()) {
             page = page.section("placement", "Where the tasks ran", steps::placement(sweep));
         }

@@ -66,7 +66,7 @@ pub fn html(sweep: &Sweep) -> String {
 }
 
 /// What a reader should know about single steps.
-fn notes(sweep: &Sweep) -> String {
+pub fn notes(sweep: &Sweep) -> String {
     let mut items = String::new();
     for step in &sweep.steps {
         let at = crate::format::replicas(step.swept(&sweep.settings), &sweep.settings.scaled);
