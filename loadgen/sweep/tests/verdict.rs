@@ -156,6 +156,7 @@ fn on_nodes(nodes: &[(&str, u32, Option<&str>)], cores: &[(&str, f64)]) -> Sweep
         step.placement = cores
             .iter()
             .map(|&(node, cores)| Placement {
+                memory_bytes: None,
                 service: "worker".to_owned(),
                 task: "worker.1".to_owned(),
                 node: node.to_owned(),

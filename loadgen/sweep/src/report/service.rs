@@ -42,12 +42,9 @@ pub fn latency(sweep: &Sweep) -> String {
         Axis::new(many(&sweep.settings)).whole(),
         Axis::new("time (logarithmic)").unit(Unit::Milliseconds).log(),
     );
-    let lines: [(&str, Look, fn(&Latency) -> f64); 3] = [
-        ("p50", Look::LineMarkers, |times| times.p50_ms),
-        ("p90", Look::Dashed, |times| times.p90_ms),
-        ("p99", Look::Dotted, |times| times.p99_ms),
-    ];
-    for (name, look, of) in lines {
+    let percentile: [fn(&Latency) -> f64; 3] = [|times| times.p50_ms, |times| times.p90_ms, |times| times.p99_ms];
+    let lines = [("p50", Look::LineMarkers), ("p90", Look::Dashed), ("p99", Look::Dotted)];
+    for ((name, look), of) in lines.into_iter().zip(percentile) {
         let points = steps.iter().map(|step| {
             let x = f64::from(step.swept(&sweep.settings));
             if step.loop_time.count > 0 { Point::new(x, of(&step.loop_time)) } else { Point::gap(x) }

@@ -5,7 +5,6 @@ use std::io::IsTerminal;
 use std::path::Path;
 
 use agents::Sender;
-use anyhow::Context;
 use instrument::config::{Config, Load as Pace};
 use instrument::schedule::{Arrivals, Stage};
 use instrument::target::Target;
@@ -111,7 +110,7 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Sweep> {
 }
 
 async fn on(mut platform: impl Served, mut generator: Generator, plan: &Plan) -> anyhow::Result<Sweep> {
-    let stop = kit::start::stop_on_signals().context("cannot wait for signals")?;
+    let stop = kit::start::stop_on_signals().map_err(anyhow::Error::msg)?;
     let mut progress = Progress::new(std::io::stderr().is_terminal(), &plan.settings.unit);
     let outcome = run(&mut platform, &mut generator, plan, &mut progress, stop).await;
     progress.clear();
