@@ -29,10 +29,16 @@ const LONGEST: usize = 56;
 const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network prune -f >/dev/null; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
 
-/// Engines that a lab of the track `jobs` gave settings of its own are as they were again, and the files of labs are gone.
+/// Engines that a lab gave settings of its own are as they were again; the files of labs, the certificates that engines trust and the
+/// names that labs wrote behind `# lab` are gone, and so are the images whose pull a lab looks at. (`/etc/hosts` of a container can be written, and not be replaced.)
 const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then \
     rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
-    rm -rf /root/work/jobs /root/work/coins; docker context rm -f manager >/dev/null 2>&1; true";
+    docker version >/dev/null 2>&1 || service docker start >/dev/null; \
+    if grep -q '# lab$' /etc/hosts; then kept=$(grep -v '# lab$' /etc/hosts); echo \"$kept\" > /etc/hosts; fi; \
+    rm -rf /root/work/jobs /root/work/coins /root/work/fleet /root/work/platform /etc/docker/certs.d /root/.docker/config.json; \
+    docker images -q 'registry.lab:5443/*' | xargs -r docker rmi -f >/dev/null 2>&1; \
+    docker images -q 127.0.0.1:5000/large | xargs -r docker rmi -f >/dev/null 2>&1; \
+    docker context rm -f manager >/dev/null 2>&1; true";
 
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \

@@ -1,7 +1,7 @@
 //! The checklist: what a course on Swarm has to cover, by the ids that steps name.
 
 /// The rows that labs here cover, with what each is about.
-const TITLES: [(&str, &str); 34] = [
+const TITLES: &[(&str, &str)] = &[
     ("S1", "get the application and `docker compose up`"),
     ("S2", "what the application does; micro-services; sections of a compose file"),
     ("S3", "services find one another by name"),
@@ -35,7 +35,34 @@ const TITLES: [(&str, &str); 34] = [
     ("E18", "states of a task folded into pending, running, done, failed"),
     ("E19", "more workers by one more service of the same image"),
     ("M1", "versions of the client and of the server's API"),
+    ("M2", "a registry that every machine reaches"),
+    ("M3", "log in to a registry without showing the password"),
+    ("M4", "push by compose"),
+    ("M5", "an NFS volume on every node"),
+    ("M6", "the ingress network with a subnet of one's own"),
+    ("M7", "private addresses, not somebody else's"),
+    ("M8", "an overlay's subnet in the stack file"),
+    ("M9", "the registry's password for the workers: `--with-registry-auth`"),
+    ("M10", "the first deploy is slow: images are pulled beforehand"),
+    ("M11", "wait until all tasks run"),
+    ("M12", "follow the logs of a service"),
+    ("M13", "reach a service through any node"),
+    ("M14", "one task a node, named after it"),
+    ("M15", "remove a stack, and deploy it again"),
+    ("M16", "a device that few nodes have"),
+    ("M17", "one file for compose, one for swarm, and what both agree on"),
+    ("D1", "a script that sets a server up, and may run twice"),
     ("D2", "secrets instead of passwords in scripts"),
+    ("D3", "private addresses, and names for them"),
+    ("D4", "files for every node: configs and secrets"),
+    ("D5", "a catalogue on three servers, closed to others"),
+    ("D6", "containers are announced, and taken out when they end"),
+    ("D7", "a key that leads a request to its owner"),
+    ("D8", "nginx in front: headers, and addresses that change"),
+    ("D9", "consistent hash, weights, the least connections"),
+    ("D15", "networks that nobody uses take all addresses"),
+    ("D16", "folders that must be there, and volumes"),
+    ("D17", "three managers: one lost, two lost, recovered"),
 ];
 
 /// The letters of the checklist's parts, and how many rows each has.
