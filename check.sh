@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need and passes them: ./check.sh [PART...]
 #
-#   lint       formatting, clippy with warnings as errors, documentation
+#   lint       no secrets in the tree, formatting, clippy with warnings as errors, documentation
 #   test       unit and integration tests: a real Redis and MariaDB, the public application's frameworks, headless Chromium
 #   swarm      the application on a real swarm of three nodes on this machine, broken in every way that the labs do
 #   labs       every guided lab walked on a swarm of its own: each check fails before its step and passes after
@@ -23,6 +23,7 @@ PACKAGES+=(python3-flask python3-redis python3-requests ruby-sinatra puma node-e
 
 lint() {
     say "lint"
+    .ci/secrets
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked --quiet -- -D warnings
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet

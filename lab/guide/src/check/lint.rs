@@ -20,6 +20,7 @@ pub const RULES: &[Rule] = &[
     Rule { name: "private-subnets", about: "each subnet is a private one (RFC 1918)", find: private_subnets },
     Rule { name: "no-passwords", about: "no password stands in it", find: no_passwords },
     Rule { name: "limits", about: "each service has a memory limit", find: limits },
+    Rule { name: "traefik-3", about: "flags and labels are those of Traefik 3", find: super::traefik::find },
 ];
 
 fn services(file: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -107,7 +108,8 @@ mod tests {
             "networks": {"n": {"ipam": {"config": [{"subnet": "172.30.0.0/24"}]}}},
         });
         let bad = json!({
-            "services": {"a": {"image": "127.0.0.1:5000/a", "ports": ["80"], "environment": {"DB_PASSWORD": "hunter2"}}},
+            "services": {"a": {"image": "127.0.0.1:5000/a", "ports": ["80"], "environment": {"DB_PASSWORD": "hunter2"}},
+                "b": {"image": "traefik:v3.6.1", "deploy": {"resources": {"limits": {"memory": "64M"}}}}},
             "networks": {"n": {"ipam": {"config": [{"subnet": "9.9.9.0/24"}]}}},
         });
         for rule in RULES {

@@ -11,6 +11,7 @@ mod lint;
 mod names;
 mod path;
 mod source;
+mod traefik;
 mod verb;
 mod verbs;
 

@@ -10,7 +10,7 @@ use crate::check::{Args, Finding, Look, Scene, Verb};
 /// `lint`
 pub const LINT: Verb = Verb {
     form: "lint NODE FILE yaml|json|stack|compose [RULE]...",
-    about: "A file on a node can be read as what it is (`stack`: by `docker stack config`, `compose`: by `docker compose config`) and keeps rules: valid, pinned, fixed-ports, private-subnets, no-passwords, limits.",
+    about: "A file on a node can be read as what it is (`stack`: by `docker stack config`, `compose`: by `docker compose config`) and keeps rules: valid, pinned, fixed-ports, private-subnets, no-passwords, limits, traefik-3.",
     example: "lint head /root/mine/stack.yml stack pinned fixed-ports else \"Correct the file.\"",
     generic: true,
     holds_at_first: false,
