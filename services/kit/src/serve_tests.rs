@@ -39,10 +39,14 @@ async fn rest(mut client: TcpStream) -> String {
     text
 }
 
-async fn until(what: impl Fn() -> bool) {
-    while !what() {
-        sleep(Duration::from_millis(1)).await;
-    }
+/// Waits until it holds, for 20 s at most.
+async fn until(holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), wait).await.expect("it did not come about in 20 s");
 }
 
 #[tokio::test]
