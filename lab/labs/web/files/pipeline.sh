@@ -4,6 +4,8 @@
 # It asks the git server for the newest commit. If that is not the one that runs, it is built, pushed, and the service is updated. It may be run as
 # often as you like, by cron for example. The git client finds the password in the file that ~/.gitconfig or GIT_CONFIG_* name.
 set -eu
+# Whatever repository this was called in is not of interest here.
+cd /
 repository=$1
 node=${2:-}
 registry=127.0.0.1:5000
