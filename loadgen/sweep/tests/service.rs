@@ -74,7 +74,9 @@ fn says(sweep: &Sweep, bottleneck: Option<&str>, sentence: &str) {
 #[test]
 fn each_limit_is_named_where_it_is_seen() {
     let bent = |change: fn(&mut Step)| sweep("closed:64", &BENT, change);
-    let set = |of: &mut BTreeMap<String, f64>, name: &str, share: f64| drop(of.insert(name.to_owned(), share));
+    let set = |of: &mut BTreeMap<String, f64>, name: &str, share: f64| {
+        of.insert(name.to_owned(), share);
+    };
     says(
         &sweep("closed:64", &[(1, 100.0), (2, 199.0), (4, 396.0)], |_| {}),
         None,

@@ -119,6 +119,37 @@ fn a_service_beside_the_copies_is_watched() {
     assert!(said(&output).lines().any(|line| line.ends_with(" db")), "it has a column: {}", said(&output));
 }
 
+/// The page's own command for trying, as it stands there, but for a shorter time.
+#[test]
+fn the_page_on_measuring_a_service_works_as_it_stands() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/measure-your-service.md");
+    let page = std::fs::read_to_string(page).expect("the page");
+    let mut blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let command = blocks.find(|block| block.contains("'rng ")).expect("a command to try").trim();
+    let folder = TempDir::new().expect("a folder");
+    let rng = binary("rng");
+    let programs = [rng.parent().expect("a folder"), Path::new(LOADGEN).parent().expect("a folder")];
+    let path = std::env::join_paths(
+        programs
+            .into_iter()
+            .map(Path::to_owned)
+            .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
+    );
+    let output = Command::new("sh")
+        .args(["-c", &format!("{command} --measure 500ms --settle 1s --out out")])
+        .env("PATH", path.expect("a path"))
+        .env("NO_COLOR", "1")
+        .env(MARK, folder.path())
+        .current_dir(&folder)
+        .output()
+        .expect("a shell");
+    let text = said(&output);
+    assert!(output.status.success() && text.contains("500 requests/s"), "{text}");
+    assert_eq!(found(&folder.path().join("out"))["steps"].as_array().map(Vec::len), Some(4));
+    assert!(folder.path().join("out/logs/rng.4.log").exists(), "the logs are where the page says");
+    nothing_left(folder.path());
+}
+
 #[test]
 fn a_copy_that_dies_is_told_with_its_last_lines() {
     let folder = TempDir::new().expect("a folder");
