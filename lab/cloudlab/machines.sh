@@ -46,7 +46,7 @@ machine() {
         DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends openssh-server >/dev/null
         mkdir -p /run/sshd /root/.ssh /local/repository/target
         cd /root/swarmlab
-        cp -r --parents compose lab/cloudlab target/images /local/repository/
+        cp -r --parents compose lab/cloudlab lab/labs target/images /local/repository/
         cp /opt/swarmlab/bin/lab /local/repository/target/images/
         service ssh start"
 }

@@ -10,6 +10,13 @@ pub const SHELL: &str = include_str!("../shell.js");
 /// The icon of every page.
 pub const ICON: &str = include_str!("../icon.svg");
 
+/// A colour of the style sheet by its name without the dashes, for light and for dark surroundings: for a drawing that is a
+/// file of its own, whose viewer may not know `light-dark()`.
+pub fn colour(name: &str) -> Option<(&'static str, &'static str)> {
+    let (_, behind) = BASE.split_once(&format!("--{name}: light-dark("))?;
+    behind.split_once(')')?.0.split_once(", ")
+}
+
 /// Text as it may stand in HTML, between tags and in quoted attributes.
 pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
@@ -45,6 +52,32 @@ mod tests {
         for outside in ["http://", "https://", "@import", "url(", "<script"] {
             assert!(!page.contains(outside), "{outside}");
         }
+    }
+
+    /// The relative luminance of WCAG 2, section 1.4.3.
+    fn luminance(hex: &str) -> f64 {
+        let part = |k: usize| {
+            let value = f64::from(u8::from_str_radix(&hex[k..k + 2], 16).unwrap()) / 255.0;
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+    }
+
+    #[test]
+    fn everything_can_be_read_in_light_and_dark() {
+        let both = |name: &str| {
+            let (light, dark) = colour(name).unwrap_or_else(|| panic!("no --{name}"));
+            [luminance(light), luminance(dark)]
+        };
+        for ground in ["page", "card"] {
+            for name in ["text", "quiet", "accent", "good", "warn", "bad", "c0", "c1", "c2", "c3", "c4", "c5"] {
+                for (a, b) in both(name).into_iter().zip(both(ground)) {
+                    let contrast = (a.max(b) + 0.05) / (a.min(b) + 0.05);
+                    assert!(contrast >= 4.5, "--{name} on --{ground}: {contrast:.2}");
+                }
+            }
+        }
+        assert_eq!(colour("nonsuch"), None);
     }
 
     #[test]

@@ -36,6 +36,33 @@ pub fn up(world: &mut World) -> BoxFuture<'_, Result<String>> {
     .boxed()
 }
 
+/// Two clusters that are made at once get networks and ports of their own.
+pub fn at_once(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let names = ["e2e-one", "e2e-two"];
+        let up = |name| world.lab(&["cluster", "up", "--bare", "--nodes", "1", "--name", name]);
+        let (one, two) = futures_util::future::join(up(names[0]), up(names[1])).await;
+        let (mut subnets, mut ports) = (Vec::new(), Vec::new());
+        for name in names {
+            for node in cluster::status::status(&world.outer, name).await?.nodes {
+                subnets.extend([node.public, node.private].into_iter().flatten());
+                ports.extend(node.ports.into_values());
+            }
+            world.lab_ok(&["cluster", "down", "--name", name]).await?;
+        }
+        let (one, two) = (one?, two?);
+        ensure!(one.well && two.well, "{}\n{}", one.text, two.text);
+        for all in [&mut subnets, &mut ports] {
+            let before = all.len();
+            all.sort();
+            all.dedup();
+            ensure!(all.len() == before && before >= 4, "{all:?}");
+        }
+        Ok(format!("addresses {}, ports {}", subnets.join(", "), ports.join(", ")))
+    }
+    .boxed()
+}
+
 /// One command leaves nothing behind.
 pub fn down(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {

@@ -12,9 +12,10 @@ use crate::{agents, application, faults, lifecycle, limits, measure, network, re
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
 
 /// Name, and what is done. `up` and `down` are always done.
-const STEPS: [(&str, Step); 20] = [
+const STEPS: [(&str, Step); 21] = [
     ("up", lifecycle::up),
     ("refusals", refusals::refusals),
+    ("at once", lifecycle::at_once),
     ("images", application::images),
     ("registry", application::registry),
     ("deploy", application::deploy),

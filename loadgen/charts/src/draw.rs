@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::chart::{Axis, Chart, Look, Point, Series};
 use crate::legend;
-use crate::palette::{CHART, VARIABLES};
+use crate::palette::{CHART, variables};
 use crate::scale::{Span, labels, value};
 use crate::text::{escape, pixel, width};
 
@@ -60,9 +60,9 @@ pub fn draw(chart: &Chart, canvas: &Canvas, alone: bool) -> String {
 /// The opening of a drawing.
 pub fn frame(id: &str, title: &str, description: &str, canvas: &Canvas, height: f64, alone: bool) -> String {
     let (name, id, width, height) = (canvas.name, escape(id), canvas.width, pixel(height));
-    let style = if alone { format!("<style>{VARIABLES}{CHART}</style>") } else { String::new() };
+    let style = if alone { format!("<style>{}{CHART}</style>", variables()) } else { String::new() };
     let space = if alone { " xmlns=\"http://www.w3.org/2000/svg\"" } else { "" };
-    let ground = if alone { "<rect width=\"100%\" height=\"100%\" fill=\"var(--paper)\"/>" } else { "" };
+    let ground = if alone { "<rect width=\"100%\" height=\"100%\" fill=\"var(--page)\"/>" } else { "" };
     format!(
         "<svg class=\"chart {name}\"{space} viewBox=\"0 0 {width} {height}\" font-size=\"{}\" role=\"img\" \
          aria-labelledby=\"{id}-{name}-title {id}-{name}-desc\"><title id=\"{id}-{name}-title\">{}</title>\

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::palette::{CHART, VARIABLES};
+use crate::palette::CHART;
 use crate::text::escape;
 
 const STYLE: &str = include_str!("page.css");
@@ -43,14 +43,7 @@ impl Page {
     /// The page. Its policy forbids every request to anybody, so a mistake in a section cannot cause one either.
     pub fn html(&self) -> String {
         let title = escape(&self.title);
-        let mut html = format!(
-            "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
-             <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:\">\
-             <meta name=\"color-scheme\" content=\"light dark\"><link rel=\"icon\" href=\"data:,\">\
-             <title>{title}</title><style>{VARIABLES}{CHART}{STYLE}</style></head>\n<body><header><h1>{title}</h1>{}</header>",
-            self.head
-        );
+        let mut html = format!("<header><h1>{title}</h1>{}</header>", self.head);
         if self.sections.len() > 2 {
             html.push_str("<nav aria-label=\"Sections\"><ul>");
             for (id, heading, _) in &self.sections {
@@ -65,9 +58,8 @@ impl Page {
             writeln!(html, "<section id=\"{id}\" aria-labelledby=\"{id}-heading\"><h2 id=\"{id}-heading\">{heading}</h2>{body}</section>")
                 .expect("writing to a string does not fail");
         }
-        writeln!(html, "</main><footer>{}</footer></body></html>", self.foot)
-            .expect("writing to a string does not fail");
-        html
+        writeln!(html, "</main><footer>{}</footer>", self.foot).expect("writing to a string does not fail");
+        style::document(&self.title, &format!("{CHART}{STYLE}"), &html, "")
     }
 }
 

@@ -84,7 +84,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         say(&format!("pulling {node_image}"));
         image::pull(outer.docker(), &node_image).await.with_context(|| format!("cannot pull {node_image}"))?;
     }
-    let config = up::Config {
+    let mut config = up::Config {
         name: args.cluster.name,
         nodes: args.nodes,
         managers: args.managers,
@@ -96,7 +96,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         dockerd: args.dockerd,
         keep: args.keep,
     };
-    up::up(&outer, &config, &say).await?;
+    let mut tries = 1;
+    while let Err(error) = up::up(&outer, &config, &say).await {
+        if args.publish.is_some() || tries == TRIES || !lost_a_port(&error) {
+            return Err(error);
+        }
+        tries += 1;
+        say("another program took a port meanwhile: once more");
+        config.publish = usual(args.bind, &say);
+    }
     if config.bare {
         anstream::println!("nodes without a swarm; go on with `lab cluster shell head`");
     } else {
@@ -120,6 +128,15 @@ pub async fn down(name: &cluster::Name) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How often ports are chosen anew: two clusters that are made at once see the same ones free.
+const TRIES: usize = 3;
+
+/// Whether a cluster could not be made since somebody else has a port that was free when it was chosen.
+fn lost_a_port(error: &anyhow::Error) -> bool {
+    let said = format!("{error:#}");
+    ["port is already allocated", "address already in use"].iter().any(|words| said.contains(words))
 }
 
 /// The ports of the application, each as itself where it is free: another cluster on this machine may have it.
@@ -173,7 +190,14 @@ fn repository(from: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use super::ports;
+    use super::{lost_a_port, ports};
+
+    #[test]
+    fn a_port_that_was_lost_is_told_from_other_trouble() {
+        let bind = anyhow::anyhow!("Bind for 127.0.0.1:8002 failed: port is already allocated");
+        assert!(lost_a_port(&bind.context("cannot start the container of a node")));
+        assert!(!lost_a_port(&anyhow::anyhow!("cluster x is there already")));
+    }
 
     #[test]
     fn ports_are_pairs() {
