@@ -10,7 +10,9 @@ const USED: [&str; 11] = ["page", "text", "quiet", "line", "accent", "c0", "c1",
 pub fn variables() -> String {
     let all = |dark: bool| -> String {
         let colours = USED.iter().filter_map(|name| Some((name, style::colour(name)?)));
-        colours.map(|(name, (on_light, on_dark))| format!("--{name}:{};", if dark { on_dark } else { on_light })).collect()
+        colours
+            .map(|(name, (on_light, on_dark))| format!("--{name}:{};", if dark { on_dark } else { on_light }))
+            .collect()
     };
     format!(
         ":root{{color-scheme:light dark;{}}}@media screen and (prefers-color-scheme:dark){{:root{{{}}}}}",
