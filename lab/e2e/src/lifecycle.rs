@@ -40,8 +40,8 @@ pub fn up(world: &mut World) -> BoxFuture<'_, Result<String>> {
 pub fn at_once(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let names = ["e2e-one", "e2e-two"];
-        let up = |name| world.lab(&["cluster", "up", "--bare", "--nodes", "1", "--name", name]);
-        let (one, two) = futures_util::future::join(up(names[0]), up(names[1])).await;
+        let up = names.map(|name| ["cluster", "up", "--bare", "--nodes", "1", "--name", name]);
+        let (one, two) = futures_util::future::join(world.lab(&up[0]), world.lab(&up[1])).await;
         let (mut subnets, mut ports) = (Vec::new(), Vec::new());
         for name in names {
             for node in cluster::status::status(&world.outer, name).await?.nodes {
