@@ -60,6 +60,19 @@ async fn a_worker_with_as_many_coins_as_fit_pauses_and_stops_at_once_with_nothin
 }
 
 #[tokio::test]
+async fn a_worker_is_not_ready_before_it_has_spoken_to_the_ledger() {
+    let config = Config { flush_interval: Duration::from_millis(20), ..quick() };
+    let worker = Worker::new(config, Ledger::in_memory());
+    let account = worker.account.clone();
+    assert_eq!(account.ready(), Err("Redis has not answered yet".to_owned()));
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(worker.run(stop.clone(), PATIENCE));
+    until("readiness", async || account.ready().is_ok()).await;
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
 async fn one_bad_replica_among_several_is_one_trouble_with_one_prober() {
     let asked = Arc::new(AtomicU64::new(0));
     let count = asked.clone();
