@@ -50,6 +50,8 @@ const TITLES: &[(&str, &str)] = &[
     ("E12", "names of services are unique"),
     ("E13", "a folder that all nodes must have"),
     ("E14", "work that runs once on each node"),
+    ("E15", "find the node that fails"),
+    ("E16", "logs of a service and of a task"),
     ("E17", "what runs where: all task slots by the API"),
     ("E18", "states of a task folded into pending, running, done, failed"),
     ("E19", "more workers by one more service of the same image"),
