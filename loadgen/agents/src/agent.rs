@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use instrument::config::Config;
 use instrument::machine::Machine;
 use instrument::report::Report;
-use instrument::timeline::quantile;
+use instrument::timeline::told;
 use instrument::{Interval, Observer};
 
 use crate::counted::Counted;
@@ -231,7 +231,7 @@ fn finished(report: &Report) -> Finished {
         pauses: generator.pauses,
         longest_pause: generator.longest_pause,
         limits: generator.limits.clone(),
-        slip: quantile(slip, 0.99).map(|p99| (p99, slip.max())),
+        slip: (!slip.is_empty()).then(|| (told(slip, 0.99), slip.max())),
         busiest: report.usage.busiest,
         addresses: report.usage.addresses.iter().map(|a| (a.address, a.connections, a.answers)).collect(),
     }

@@ -466,7 +466,7 @@ impl<'a> Run<'a> {
             failed: requests.failed,
             unfinished: requests.unfinished,
             answered_per_second: requests.done as f64 / seconds.max(1e-9),
-            slip_p99_ms: slip.map(|(p99, _)| millis(p99)),
+            slip_p99_ms: slip.and_then(|(p99, _)| p99).map(millis),
             slip_max_ms: slip.map(|(_, max)| millis(max)),
             cpu_s: finished.map(|finished| finished.cpu as f64 / 1e9),
             busy: finished.map(|finished| finished.busy),

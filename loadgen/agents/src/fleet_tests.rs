@@ -46,7 +46,7 @@ fn finished(due: u64) -> Finished {
         pauses: 0,
         longest_pause: None,
         limits: Vec::new(),
-        slip: Some((1_000, 2_000)),
+        slip: Some((Some(1_000), 2_000)),
         busiest: 1,
         addresses: Vec::new(),
     }

@@ -81,8 +81,8 @@ pub struct Finished {
     pub longest_pause: Option<(f64, f64)>,
     /// Why its figures are its own rather than the server's.
     pub limits: Vec<String>,
-    /// Slip at p99 and the largest, in nanoseconds; absent in a closed loop.
-    pub slip: Option<(u64, u64)>,
+    /// Slip at p99, where there were enough requests to tell it, and the largest, in nanoseconds; absent in a closed loop.
+    pub slip: Option<(Option<u64>, u64)>,
     /// The most measured requests that one connection carried.
     pub busiest: u64,
     /// Addresses with the connections opened to them and the answers that they gave.

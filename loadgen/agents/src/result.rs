@@ -26,7 +26,7 @@ pub struct Part {
     pub unfinished: u64,
     /// Requests a second that were answered.
     pub answered_per_second: f64,
-    /// Slip at p99; absent in a closed loop and for an agent that was lost.
+    /// Slip at p99; absent in a closed loop, for too few requests to tell, and for an agent that was lost.
     pub slip_p99_ms: Option<f64>,
     /// Largest slip.
     pub slip_max_ms: Option<f64>,

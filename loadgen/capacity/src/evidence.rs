@@ -2,7 +2,7 @@
 
 use hdrhistogram::Histogram;
 use instrument::tally::histogram;
-use instrument::timeline::quantile;
+use instrument::timeline::told;
 
 use crate::backlog::growth;
 use crate::share::{clumping, ratio};
@@ -58,9 +58,9 @@ impl Evidence {
         lengths.fold(0.0, f64::max)
     }
 
-    /// A percentile of the response time, in seconds.
+    /// A percentile of the response time, in seconds, where there are enough to tell it.
     pub fn quantile(&self, share: f64) -> Option<f64> {
-        quantile(&self.response, share).map(|nanos| nanos as f64 / 1e9)
+        told(&self.response, share).map(|nanos| nanos as f64 / 1e9)
     }
 
     /// Mean response time, in seconds.

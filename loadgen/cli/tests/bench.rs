@@ -174,3 +174,49 @@ fn an_interrupted_run_prints_what_there_was() {
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stdout(&output).contains("(interrupted)"), "{}", stdout(&output));
 }
+
+#[test]
+fn runs_are_repeated_and_what_varies_between_them_is_told() {
+    let (address, _) = server(OK);
+    let (url, folder) = (address.to_string(), tempfile::TempDir::new().unwrap());
+    let out = folder.path().to_str().unwrap();
+    let repeat = ["bench", "-n", "500", "-c", "2", "--repeat", "3"];
+    let text = stdout(&loadgen(&[&repeat[..], &["--out", out, &url]].concat()));
+    for part in ["run 3 ", "between runs", "95 % interval", "requests/s", "p99 (ms)"] {
+        assert!(text.contains(part), "{part} is missing in\n{text}");
+    }
+    assert!(folder.path().join("run-3/bench.json").is_file() && folder.path().join("repeat.json").is_file());
+    let compared = loadgen(&["compare", out, out]);
+    assert!(stdout(&compared).contains("Compared 3 results with 3 results"), "{}", stdout(&compared));
+
+    let found: serde_json::Value =
+        serde_json::from_str(&stdout(&loadgen(&[&repeat[..], &["--json", &url]].concat()))).unwrap();
+    assert_eq!(found["runs"].as_array().map(Vec::len), Some(3), "{found}");
+    let rate = &found["between_runs"][0];
+    assert!(
+        rate["name"] == "requests_per_second" && rate["least"].as_f64() <= rate["mean"]["value"].as_f64(),
+        "{rate}"
+    );
+}
+
+#[test]
+fn one_failed_run_of_several_decides_the_exit_code() {
+    let (address, _) = server(BROKEN);
+    let output = loadgen(&["bench", "-n", "20", "-c", "1", "--repeat", "2", &address.to_string()]);
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+    assert!(stdout(&output).contains("run 2: FAILED"), "{}", stdout(&output));
+}
+
+/// It once gave a p99.99 of 50 requests, and judged runs by it.
+#[test]
+fn a_percentile_that_so_few_requests_cannot_tell_is_neither_shown_nor_kept() {
+    let (address, _) = server(OK);
+    let url = address.to_string();
+    let output = loadgen(&["bench", "-n", "50", "-c", "1", "--fail-if", "p99.99 > 1s", "--json", &url]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("p99.99 needs 36887 samples; there were 50"), "{}", stderr(&output));
+    let found: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert!(found["response"]["p99_99_ms"].is_null() && found["response"]["p50_ms"].is_number(), "{found}");
+    let kept = loadgen(&["bench", "-n", "50", "-c", "1", "--fail-if", "p50 > 100s", &url]);
+    assert!(stdout(&kept).contains("kept: --fail-if 'p50 > 100s'"), "{}", stdout(&kept));
+}

@@ -95,16 +95,8 @@ impl Probed {
 
 fn latency(seen: &Snapshot) -> Latency {
     let ms = |us: u64| us as f64 / 1e3;
-    let at = |quantile| ms(seen.response.value_at_quantile(quantile));
-    Latency {
-        count: seen.response.len(),
-        failed: seen.failed(),
-        mean_ms: seen.response.mean() / 1e3,
-        p50_ms: at(0.5),
-        p90_ms: at(0.9),
-        p99_ms: at(0.99),
-        max_ms: ms(seen.response.max()),
-    }
+    let at = |share| ms(seen.response.value_at_quantile(share).min(seen.response.max()));
+    Latency::of(seen.response.len(), seen.failed(), seen.response.mean() / 1e3, at)
 }
 
 fn encode(histogram: &Histogram<u64>) -> Option<String> {

@@ -154,15 +154,8 @@ fn latency(counts: &BTreeMap<u64, i64>) -> Latency {
         });
         ms(found.map_or(0, |(us, _)| *us))
     };
-    Latency {
-        count: total,
-        failed: 0,
-        mean_ms: known.iter().map(|(us, count)| ms(*us) * *count as f64).sum::<f64>() / total as f64,
-        p50_ms: at(0.5),
-        p90_ms: at(0.9),
-        p99_ms: at(0.99),
-        max_ms: at(1.0),
-    }
+    let mean_ms = known.iter().map(|(us, count)| ms(*us) * *count as f64).sum::<f64>() / total as f64;
+    Latency::of(total, 0, mean_ms, at)
 }
 
 #[cfg(test)]

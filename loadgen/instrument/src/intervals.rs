@@ -3,6 +3,7 @@
 use hdrhistogram::Histogram;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stats::quantile::Worth;
 use stats::{Estimate, ratio};
 
 use crate::report::Report;
@@ -31,6 +32,19 @@ pub struct Intervals {
     /// 99th percentile.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub p99_ms: Option<Estimate>,
+    /// Why percentiles have no interval; absent where all have one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
+}
+
+/// The percentiles that have an interval.
+const SHARES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+
+/// Why some percentiles have no interval. Response times that follow each other are alike, and are worth fewer.
+fn untold(samples: u64, worth: Option<Worth>) -> Option<String> {
+    let Some(worth) = worth else { return Some("the run has too few windows in time".to_owned()) };
+    let why = stats::quantile::untold(&SHARES, worth.least as u64)?;
+    Some(format!("{why} independent ones, as neighbours are alike ({samples} in all)"))
 }
 
 impl Intervals {
@@ -50,17 +64,22 @@ impl Intervals {
             Some(ratio::of(&windows)?.estimate())
         };
         let response = &report.total.response;
-        let at = |share: f64| time(response, points, share);
+        let worth = worth(response, points);
+        let at = |share: f64| time(response, points, worth, share);
+        let times = SHARES.map(at);
+        let [p50_ms, p90_ms, p95_ms, p99_ms] = times;
+        let missing = times.contains(&None) && !response.is_empty();
         Self {
             rate: of(&|point| (point.ok as f64, seconds(point)))
                 .filter(|_| elapsed_s > 0.0)
                 .map(|found| moved(found, report.rate())),
             error_share: of(&|point| (point.failed as f64, (point.ok + point.failed) as f64))
                 .map(|found| moved(found, report.error_share())),
-            p50_ms: at(0.5),
-            p90_ms: at(0.9),
-            p95_ms: at(0.95),
-            p99_ms: at(0.99),
+            p50_ms,
+            p90_ms,
+            p95_ms,
+            p99_ms,
+            untold: missing.then(|| untold(response.len(), worth)).flatten(),
         }
     }
 }
@@ -70,10 +89,19 @@ fn moved(found: Estimate, value: f64) -> Estimate {
     Estimate { value, low: (found.low + value - found.value).max(0.0), high: found.high + value - found.value }
 }
 
+/// How many independent response times those of a run are worth.
+fn worth(response: &Histogram<u64>, points: &[Point]) -> Option<Worth> {
+    stats::quantile::worth(&up_to(points, quantile(response, 0.5)?))
+}
+
+/// How many response times were at most this, and how many there were, by window.
+fn up_to(points: &[Point], value: u64) -> Vec<(f64, f64)> {
+    points.iter().map(|point| point.up_to(value)).collect()
+}
+
 /// A quantile of the response times, in milliseconds.
-fn time(response: &Histogram<u64>, points: &[Point], share: f64) -> Option<Estimate> {
+fn time(response: &Histogram<u64>, points: &[Point], worth: Option<Worth>, share: f64) -> Option<Estimate> {
     let value = quantile(response, share)?;
-    let windows: Vec<(f64, f64)> = points.iter().map(|point| point.up_to(value)).collect();
     let at = |share: f64| quantile(response, share.clamp(0.0, 1.0)).unwrap_or_default() as f64 / 1e6;
-    stats::quantile::interval(share, value as f64 / 1e6, &windows, at)
+    stats::quantile::interval(share, value as f64 / 1e6, &up_to(points, value), worth?, at)
 }

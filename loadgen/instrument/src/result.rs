@@ -18,7 +18,7 @@ use crate::report::Report;
 use crate::schedule::Arrivals;
 use crate::segment::Segment;
 use crate::tally::Counts;
-use crate::timeline::quantile;
+use crate::timeline::told;
 use crate::usage::AddressUse;
 
 /// The version of this shape, written as `schema`.
@@ -197,18 +197,21 @@ pub struct Times {
     pub mean_ms: f64,
     /// Smallest.
     pub min_ms: f64,
-    /// Median.
-    pub p50_ms: f64,
+    /// Median. Null, as each percentile, where there are too few to tell it: `untold` says how many it needs.
+    pub p50_ms: Option<f64>,
     /// 75th percentile.
-    pub p75_ms: f64,
+    pub p75_ms: Option<f64>,
     /// 90th percentile.
-    pub p90_ms: f64,
+    pub p90_ms: Option<f64>,
     /// 99th percentile.
-    pub p99_ms: f64,
+    pub p99_ms: Option<f64>,
     /// 99.9th percentile.
-    pub p99_9_ms: f64,
+    pub p99_9_ms: Option<f64>,
     /// 99.99th percentile.
-    pub p99_99_ms: f64,
+    pub p99_99_ms: Option<f64>,
+    /// Why percentiles are null; absent where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
     /// Largest.
     pub max_ms: f64,
     /// The whole histogram in nanoseconds: HdrHistogram's V2 encoding, deflated, base64.
@@ -251,7 +254,7 @@ pub struct Point {
     pub ok: Option<u64>,
     /// Requests that failed or were answered with a status that is no success.
     pub errors: u64,
-    /// Median response time; absent where nothing was recorded.
+    /// Median response time; null, as each percentile, where too few were recorded to tell it.
     pub p50_ms: Option<f64>,
     /// 90th percentile.
     pub p90_ms: Option<f64>,
@@ -286,7 +289,7 @@ impl Address {
 impl Times {
     /// Sums up a histogram of nanoseconds.
     pub fn of(histogram: &Histogram<u64>) -> Self {
-        let at = |share: f64| quantile(histogram, share).unwrap_or_default() as f64 / 1e6;
+        let at = |share: f64| told(histogram, share).map(|nanos| nanos as f64 / 1e6);
         Times {
             count: histogram.len(),
             mean_ms: if histogram.is_empty() { 0.0 } else { histogram.mean() / 1e6 },
@@ -297,7 +300,8 @@ impl Times {
             p99_ms: at(0.99),
             p99_9_ms: at(0.999),
             p99_99_ms: at(0.9999),
-            max_ms: at(1.0),
+            untold: stats::quantile::untold(&[0.5, 0.75, 0.9, 0.99, 0.999, 0.9999], histogram.len()),
+            max_ms: at(1.0).unwrap_or_default(),
             histogram: encode(histogram),
         }
     }
@@ -441,6 +445,17 @@ mod tests {
         }
         let published = std::fs::read_to_string(path).unwrap();
         assert!(published == ours, "bench.schema.json is out of date; run the tests with UPDATE_SCHEMA=1");
+    }
+
+    /// The file once gave a p99.99 of 50 samples.
+    #[test]
+    fn percentiles_that_cannot_be_told_are_null_with_the_reason() {
+        let mut times = histogram();
+        times.record_n(1_000_000, 50).unwrap();
+        let written = serde_json::to_value(Times::of(&times)).unwrap();
+        assert!(written["p90_ms"].is_number() && written["max_ms"].is_number(), "{written}");
+        assert!(written["p99_ms"].is_null() && written["p99_99_ms"].is_null(), "{written}");
+        assert_eq!(written["untold"], "p99 needs 368, p99.9 needs 3688, p99.99 needs 36887 samples; there were 50");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::report::Report;
-use crate::timeline::quantile;
+use crate::timeline::told;
 
 /// What a threshold looks at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,7 +96,8 @@ pub struct Verdict {
     pub threshold: String,
     /// What was measured, for a person.
     pub measured: String,
-    /// Whether the run failed by it. A run without a single answer fails every threshold on times.
+    /// Whether the run failed by it. A run without an answer fails every threshold on times, and one with too few
+    /// answers those on the percentiles that these cannot tell: neither has shown that it keeps them.
     pub failed: bool,
 }
 
@@ -116,13 +117,17 @@ impl Threshold {
     pub fn judge(&self, report: &Report) -> Verdict {
         let response = &report.total.response;
         let value = match self.metric {
-            Metric::Quantile(share) => quantile(response, share).map(|nanos| nanos as f64 / 1e9),
+            Metric::Quantile(share) => told(response, share).map(|nanos| nanos as f64 / 1e9),
             Metric::Mean => (!response.is_empty()).then(|| response.mean() / 1e9),
             Metric::ErrorShare => Some(report.error_share()),
             Metric::ErrorCount => Some(report.errors() as f64),
             Metric::Rate => Some(report.rate()),
         };
         let measured = match (self.metric, value) {
+            (Metric::Quantile(share), None) if !response.is_empty() => format!(
+                "too little to tell: {}; send more",
+                stats::quantile::untold(&[share], response.len()).unwrap_or_default()
+            ),
             (_, None) => "nothing was measured".to_owned(),
             (Metric::Quantile(_) | Metric::Mean, Some(value)) => format!("{:.3} ms", value * 1e3),
             (Metric::ErrorShare, Some(value)) => format!("{:.3} %", value * 100.0),

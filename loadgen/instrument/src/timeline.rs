@@ -77,9 +77,12 @@ impl Point {
         (count(&self.response[..end]), count(&self.response))
     }
 
-    /// The response time that a share of the requests stayed within; nothing where there were none.
+    /// The response time that a share of the requests stayed within; nothing where there were too few to tell.
     pub fn quantile(&self, quantile: f64) -> Option<u64> {
         let total: u64 = self.response.iter().map(|(_, count)| u64::from(*count)).sum();
+        if !stats::quantile::is_told(quantile, total) {
+            return None;
+        }
         let wanted = ((quantile * total as f64).ceil() as u64).max(1);
         let mut seen = 0;
         self.response.iter().find_map(|(value, count)| {
@@ -152,6 +155,11 @@ pub fn quantile(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
     (!histogram.is_empty()).then(|| histogram.value_at_quantile(quantile).min(histogram.max()))
 }
 
+/// The same, where the histogram holds enough to tell it.
+pub fn told(histogram: &Histogram<u64>, share: f64) -> Option<u64> {
+    stats::quantile::told(share, histogram.len(), || quantile(histogram, share)).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +181,8 @@ mod tests {
         timeline.add(0, &tally(&[150]), &[]);
         assert_eq!(timeline.points().iter().map(|point| point.due).collect::<Vec<_>>(), [6, 3]);
         assert_eq!(timeline.points()[0].done, 3);
+        assert_eq!(timeline.points()[0].quantile(0.5), None, "three values tell no median");
+        timeline.add(0, &tally(&[150, 150, 150]), &[]);
         assert_eq!(timeline.points()[0].quantile(0.5), Some(coarse(150)));
         assert_eq!(timeline.points()[0].quantile(1.0), Some(coarse(200)));
     }

@@ -94,15 +94,8 @@ impl<P: Served> Driver<P> for Generator {
 fn latency(tally: &Tally) -> Latency {
     let response = &tally.response;
     let ms = |share: f64| quantile(response, share).map_or(0.0, |nanos| nanos as f64 / 1e6);
-    Latency {
-        count: response.len(),
-        failed: tally.counts.errors(),
-        mean_ms: if response.is_empty() { 0.0 } else { response.mean() / 1e6 },
-        p50_ms: ms(0.5),
-        p90_ms: ms(0.9),
-        p99_ms: ms(0.99),
-        max_ms: ms(1.0),
-    }
+    let mean_ms = if response.is_empty() { 0.0 } else { response.mean() / 1e6 };
+    Latency::of(response.len(), tally.counts.errors(), mean_ms, ms)
 }
 
 /// The share of the answers that each replica gave; empty where the addresses do not tell them apart.

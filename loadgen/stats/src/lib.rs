@@ -5,6 +5,7 @@
 //! - [`quantile`] says from how many samples a quantile can be told, and gives its interval.
 //! - [`progress`] counts loops that go round in several workers, parts of loops included.
 //! - [`difference`] tells whether two results differ by more than chance explains.
+//! - [`runs`] says what varies between runs of the same thing.
 //! - [`student`] and [`normal`] are the distributions behind them.
 //!
 //! Nothing here knows what is measured: values are plain numbers, and times are seconds.
@@ -17,6 +18,7 @@ pub mod normal;
 pub mod progress;
 pub mod quantile;
 pub mod ratio;
+pub mod runs;
 pub mod student;
 
 pub use estimate::Estimate;

@@ -4,6 +4,8 @@
 //! independent samples the dependent ones are worth. The shares at both ends of that interval, read on the scale of values,
 //! are the ends of the quantile's interval (Woodruff 1952; for dependent data Heidelberger and Lewis 1984).
 
+use statrs::distribution::{ChiSquared, ContinuousCDF as _};
+
 use crate::batch::Spread;
 use crate::estimate::{CONFIDENCE, Estimate};
 use crate::ratio;
@@ -21,23 +23,73 @@ pub fn least_samples(share: f64) -> u64 {
     (tail.ln() / rarer.ln()).ceil() as u64
 }
 
-/// Whether so many samples can tell a quantile.
+/// Whether so many samples can tell a quantile. The largest of them, the quantile 1, is what it is.
 pub fn is_told(share: f64, samples: u64) -> bool {
-    samples >= least_samples(share)
+    samples > 0 && (share >= 1.0 || samples >= least_samples(share))
+}
+
+/// A quantile where so many samples can tell it. Whatever is shown, written or judged comes through here or asks
+/// [`is_told`].
+pub fn told<T>(share: f64, samples: u64, value: impl FnOnce() -> T) -> Option<T> {
+    is_told(share, samples).then(value)
+}
+
+/// Why some of these quantiles are not told: `p99 needs 368 samples, there were 50`. Nothing where all of them are.
+pub fn untold(shares: &[f64], samples: u64) -> Option<String> {
+    let name = |share: f64| format!("p{} needs {}", (1e6 * share).round() / 1e4, least_samples(share));
+    let missing: Vec<String> =
+        shares.iter().filter(|share| !is_told(**share, samples)).map(|share| name(*share)).collect();
+    (!missing.is_empty()).then(|| format!("{} samples; there were {samples}", missing.join(", ")))
+}
+
+/// How many independent samples some samples are worth that depend on each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Worth {
+    /// Most likely so many.
+    pub samples: f64,
+    /// At least so many, with 95 % probability. The spread is known from few batches, and a run that happened to be even
+    /// takes itself for worth more than it is.
+    pub least: f64,
+}
+
+/// Where fewer independent samples than this are beyond a quantile, their own spread says little.
+const FEW_BEYOND: f64 = 30.0;
+
+/// As many as would know the median as well. `windows` has, for each window in time, how many samples were at most the median
+/// and how many there were at all. Nothing where there are too few.
+///
+/// The median tells it better than a rare quantile does: of what is rare the run may have seen nothing, and then it would know
+/// nothing of how long it lasts. What is rare lasts no longer than what is usual, so this is not too much.
+pub fn worth(windows: &[(f64, f64)]) -> Option<Worth> {
+    let total: f64 = windows.iter().map(|window| window.1).sum();
+    let Spread { error, freedom, .. } = ratio::of(windows)?.spread;
+    let samples = if error > 0.0 { 0.25 / error.powi(2) } else { f64::INFINITY };
+    let sure = ChiSquared::new(freedom).ok()?.inverse_cdf(1.0 - CONFIDENCE) / freedom;
+    Some(Worth { samples: samples.min(total), least: (samples * sure).min(total) })
 }
 
 /// The interval of a quantile. `windows` has, for each window in time, how many samples were at most the quantile's
-/// `value` and how many there were at all; `at` gives the value below which a share of all samples lies. Nothing where
-/// there are too few samples or windows.
-pub fn interval(share: f64, value: f64, windows: &[(f64, f64)], at: impl Fn(f64) -> f64) -> Option<Estimate> {
+/// `value` and how many there were at all; `at` gives the value below which a share of all samples lies; `worth` is how many
+/// independent samples they are ([`worth`]). Nothing where there are too few samples or windows: a queue that is long for
+/// seconds gives thousands of samples, and still has been long only once.
+pub fn interval(
+    share: f64,
+    value: f64,
+    windows: &[(f64, f64)],
+    worth: Worth,
+    at: impl Fn(f64) -> f64,
+) -> Option<Estimate> {
     let total: f64 = windows.iter().map(|window| window.1).sum();
-    if !is_told(share, total as u64) {
+    if !is_told(share, worth.least.min(total) as u64) {
         return None;
     }
     let found = ratio::of(windows)?;
-    // Many samples may have the very value, so that more than the share is at most it; at least the spread of independent
-    // samples is there in any case.
-    let independent = (share * (1.0 - share) / total).sqrt();
+    // Many samples may have the very value, so that more than the share is at most it; and of what is rare the run may have
+    // seen little, so that its windows differ by less than they will. At least the spread of as many independent samples as
+    // these are worth is there in any case.
+    let few = worth.samples * share.min(1.0 - share) < FEW_BEYOND;
+    let samples = if few { worth.least } else { worth.samples }.min(total);
+    let independent = (share * (1.0 - share) / samples).sqrt();
     let error = found.spread.error.max(independent);
     let half = Spread { error, ..found.spread }.half_width();
     let (low, high) = ((share - half).max(0.0), (share + half).min(1.0));
@@ -57,19 +109,44 @@ mod tests {
         assert_eq!(least_samples(0.99), 368);
         assert_eq!(least_samples(0.9999), 36_887);
         assert!(!is_told(0.9999, 50) && is_told(0.5, 50));
+        assert!(is_told(1.0, 1) && !is_told(1.0, 0));
+    }
+
+    #[test]
+    fn what_is_not_told_is_explained() {
+        assert_eq!((told(0.9, 50, || 7), told(0.99, 50, || 7)), (Some(7), None));
+        let why = untold(&[0.5, 0.9, 0.99, 0.9999], 50);
+        assert_eq!(why.as_deref(), Some("p99 needs 368, p99.99 needs 36887 samples; there were 50"));
+        assert_eq!(untold(&[0.5, 0.99], 368), None);
+    }
+
+    fn all(samples: f64) -> Worth {
+        Worth { samples, least: samples }
     }
 
     #[test]
     fn the_interval_of_independent_samples_is_that_of_their_order() {
         // 1,000 evenly spread samples in 100 windows: the 95 % interval of the median is about 469 to 531.
         let windows: Vec<(f64, f64)> = (0..100).map(|at| (f64::from([5, 4, 6, 5][at % 4]), 10.0)).collect();
-        let found = interval(0.5, 500.0, &windows, |share| 1000.0 * share).expect("enough");
+        let found = interval(0.5, 500.0, &windows, all(1000.0), |share| 1000.0 * share).expect("enough");
         assert!((found.low - 468.0).abs() < 6.0 && (found.high - 532.0).abs() < 6.0, "{found:?}");
     }
 
     #[test]
     fn too_few_samples_give_none() {
         let windows = [(5.0, 5.0); 10];
-        assert_eq!(interval(0.9999, 1.0, &windows, |share| share), None);
+        assert_eq!(interval(0.9999, 1.0, &windows, all(50.0), |share| share), None);
+    }
+
+    /// A p99 of a long queue once had an interval that held the truth in 85 % of the runs.
+    #[test]
+    fn samples_that_depend_on_each_other_are_worth_fewer() {
+        let mixed: Vec<(f64, f64)> = (0..60).map(|at| (f64::from([50, 46, 54, 51, 49][at % 5]), 100.0)).collect();
+        let long: Vec<(f64, f64)> = (0..60).map(|at| (if at / 15 % 2 == 0 { 90.0 } else { 10.0 }, 100.0)).collect();
+        let (mixed, long) = (worth(&mixed).expect("windows"), worth(&long).expect("windows"));
+        assert!(mixed.least > 3000.0 && long.samples < 36.0, "{mixed:?} {long:?}");
+        let windows = [(99.0, 100.0); 60];
+        assert!(interval(0.99, 1.0, &windows, mixed, |share| share).is_some());
+        assert_eq!(interval(0.99, 1.0, &windows, long, |share| share), None);
     }
 }

@@ -7,11 +7,16 @@ mod simulated;
 use simulated::cases::{CLOSED, Coverage, OPEN, cover_closed};
 use simulated::compared::{Slowdown, called_worse};
 
-/// Runs of each case. With so many, a share that is 95 % in truth is found between 91 and 99 % (four standard errors).
+/// Runs of each case. With so many, a share that is 95 % in truth is found between 91 and 99 % (four standard errors), so that no
+/// tighter bound holds here; the example has five times as many runs, and docs/theory.md their result.
 const RUNS: u32 = 200;
 
 fn holds(case: &str, what: &str, found: Coverage) {
     assert!(found.untold * 2 < found.runs, "{case}, {what}: {found:?} tells nothing too often");
+    hold(case, what, found);
+}
+
+fn hold(case: &str, what: &str, found: Coverage) {
     assert!(found.share() >= 0.91, "{case}, {what}: the interval holds the truth in {:.1} %", 100.0 * found.share());
 }
 
@@ -22,6 +27,9 @@ fn intervals_hold_the_truth() {
         holds(case.name, "rate", covered.rate);
         holds(case.name, "median", covered.quantiles[0]);
         holds(case.name, "p90", covered.quantiles[1]);
+        holds(case.name, "p95", covered.quantiles[2]);
+        // Where a queue is long for seconds, the run is worth too few samples for this one, and most say so.
+        hold(case.name, "p99", covered.quantiles[3]);
     }
     for (name, network, warm_s, seconds) in CLOSED {
         holds(name, "rate", cover_closed(network, warm_s, seconds, RUNS));
@@ -39,8 +47,15 @@ fn intervals_are_narrow() {
 
 #[test]
 fn the_same_is_seldom_called_worse_and_a_slowdown_is_found() {
-    let same = called_worse(Slowdown(1.0), 400);
-    assert!(same.rate <= 0.02 && same.p50 <= 0.02 && same.p90 <= 0.02, "{same:?}");
-    let slower = called_worse(Slowdown(1.1), 100);
+    let same = called_worse(0.005, Slowdown(1.0), 400);
+    assert!(same.rate <= 0.015 && same.p50 <= 0.015 && same.p90 <= 0.015, "{same:?}");
+    let slower = called_worse(0.005, Slowdown(1.1), 100);
     assert!(slower.rate >= 0.95, "a slowdown of 10 % is missed: {slower:?}");
+    // A median of 6,000 exponential times has a standard error of 1.9 %, so that no test finds 10 % in more than nine pairs of
+    // ten: p50 and p90 need more answers than the rate does.
+    let slower = called_worse(0.001, Slowdown(1.1), 40);
+    assert!(
+        slower.rate >= 0.95 && slower.p50 >= 0.95 && slower.p90 >= 0.95,
+        "a slowdown of 10 % is missed: {slower:?}"
+    );
 }

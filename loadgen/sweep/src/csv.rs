@@ -68,9 +68,8 @@ fn latency(latency: Option<&Latency>) -> [String; 7] {
     let Some(of) = latency else {
         return Default::default();
     };
-    let times = [of.mean_ms, of.p50_ms, of.p90_ms, of.p99_ms, of.max_ms].map(number);
-    let [mean, p50, p90, p99, max] = times;
-    [of.count.to_string(), of.failed.to_string(), mean, p50, p90, p99, max]
+    let [p50, p90, p99] = [of.p50_ms, of.p90_ms, of.p99_ms].map(optional);
+    [of.count.to_string(), of.failed.to_string(), number(of.mean_ms), p50, p90, p99, number(of.max_ms)]
 }
 
 fn optional(value: Option<f64>) -> String {

@@ -206,14 +206,34 @@ pub struct Latency {
     pub failed: u64,
     /// Arithmetic mean.
     pub mean_ms: f64,
-    /// Median.
-    pub p50_ms: f64,
+    /// Median. Null, as each percentile, where there are too few to tell it: `untold` says how many it needs.
+    pub p50_ms: Option<f64>,
     /// 90th percentile.
-    pub p90_ms: f64,
+    pub p90_ms: Option<f64>,
     /// 99th percentile.
-    pub p99_ms: f64,
+    pub p99_ms: Option<f64>,
+    /// Why percentiles are null; absent where none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untold: Option<String>,
     /// Largest.
     pub max_ms: f64,
+}
+
+impl Latency {
+    /// Of so many times, of which `at` gives a quantile in milliseconds.
+    pub fn of(count: u64, failed: u64, mean_ms: f64, at: impl Fn(f64) -> f64) -> Self {
+        let told = |share: f64| stats::quantile::told(share, count, || at(share));
+        Self {
+            count,
+            failed,
+            mean_ms,
+            p50_ms: told(0.5),
+            p90_ms: told(0.9),
+            p99_ms: told(0.99),
+            untold: stats::quantile::untold(&[0.5, 0.9, 0.99], count),
+            max_ms: at(1.0),
+        }
+    }
 }
 
 /// One measured step.

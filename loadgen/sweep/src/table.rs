@@ -37,7 +37,7 @@ pub fn table(sweep: &Sweep) -> String {
         ("", "off"),
     ];
     for service in &probed {
-        header.extend([(service.as_str(), "p50"), (service, "p99")]);
+        header.extend([(service.as_str(), "p50"), (service, "p90")]);
     }
     header.extend(busy.iter().map(|service| (service.as_str(), "busy")));
     let title = |text: &str| Cell { text: text.to_owned(), style: HEAD };
@@ -89,7 +89,7 @@ fn probed(sweep: &Sweep) -> Vec<String> {
         return Vec::new();
     };
     let mut services: Vec<_> = last.probes.iter().collect();
-    services.sort_by(|a, b| b.1.p50_ms.total_cmp(&a.1.p50_ms));
+    services.sort_by(|a, b| b.1.mean_ms.total_cmp(&a.1.mean_ms));
     services.into_iter().take(PROBED).map(|(service, _)| service.clone()).collect()
 }
 
@@ -118,10 +118,10 @@ fn row(sweep: &Sweep, step: &Step, probed: &[String], busy: Option<&str>) -> Vec
         off,
     ];
     for service in probed {
-        let probe = step.probes.get(service).filter(|probe| probe.count > 0);
+        let probe = step.probes.get(service);
         let cell = |ms: Option<f64>| Cell::plain(ms.map_or_else(|| "–".to_owned(), time));
-        cells.push(cell(probe.map(|probe| probe.p50_ms)));
-        cells.push(cell(probe.map(|probe| probe.p99_ms)));
+        cells.push(cell(probe.and_then(|probe| probe.p50_ms)));
+        cells.push(cell(probe.and_then(|probe| probe.p90_ms)));
     }
     if let Some(service) = busy {
         let share = step.utilisation.get(service);

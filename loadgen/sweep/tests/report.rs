@@ -47,7 +47,7 @@ fn the_mine_can_be_handed_in() {
         "measured, with 95 % interval",
         "ideal",
         "N* = 3",
-        "rng p99",
+        "rng p90",
         "Throughput over time",
         "a hard cap, chosen",
         "AICc",

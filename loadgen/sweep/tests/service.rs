@@ -27,7 +27,7 @@ fn sweep(load: &str, rates: &[(u32, f64)], change: impl Fn(&mut Step)) -> Sweep 
                 repeat: 1,
                 steady: true,
                 throughput: Estimate::around(rate, 0.01 * rate),
-                loop_time: Latency { count: 1000, p50_ms: 20.0, p99_ms: 45.0, ..Latency::default() },
+                loop_time: Latency { count: 1000, p50_ms: Some(20.0), p99_ms: Some(45.0), ..Latency::default() },
                 utilisation: [("web".to_owned(), 0.5), ("db".to_owned(), 0.4)].into(),
                 shares: (1..=count).map(|k| (format!("web.{k}"), 1.0 / f64::from(count))).collect(),
                 node_busy: [("lab-01".to_owned(), 0.6)].into(),

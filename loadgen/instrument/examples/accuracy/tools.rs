@@ -113,7 +113,7 @@ impl Tool {
                 let bench: instrument::result::Bench = serde_json::from_str(&text).ok()?;
                 let times = &bench.response;
                 Some((
-                    [times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms],
+                    [times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms].map(|told| told.unwrap_or(f64::NAN)),
                     times.max_ms,
                     bench.load_generator.starved_s,
                 ))

@@ -143,7 +143,7 @@ impl Outcome {
         let low = evidence.iter().rev().filter(|e| e.rate <= holds).find(|e| surely(e, true)).map(|e| e.rate);
         let high = evidence.iter().filter(|e| e.rate > holds).find(|e| surely(e, false)).map(|e| e.rate);
         let at = evidence.iter().find(|evidence| evidence.rate == holds);
-        let ms = |share: f64| at.and_then(|at| at.quantile(share)).map_or(0.0, |seconds| seconds * 1e3);
+        let ms = |share: f64| at.and_then(|at| at.quantile(share)).map(|seconds| seconds * 1e3);
         Ok(Self {
             capacity: Estimate { value: holds, low: low.unwrap_or(0.0), high: high.or(fails).unwrap_or(holds) },
             sure,
@@ -154,7 +154,8 @@ impl Outcome {
                 p50_ms: ms(0.5),
                 p90_ms: ms(0.9),
                 p99_ms: ms(0.99),
-                max_ms: ms(1.0),
+                max_ms: ms(1.0).unwrap_or_default(),
+                untold: None,
             },
             limit,
             note,

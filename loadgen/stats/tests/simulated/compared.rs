@@ -24,12 +24,15 @@ const P: f64 = 0.01;
 /// Length of a run, in seconds.
 const SECONDS: f64 = 30.0;
 
-/// Simulates so many pairs of runs, and compares them. One connection sends as fast as it is answered.
-pub fn called_worse(slowdown: Slowdown, pairs: u32) -> Worse {
+/// Simulates so many pairs of runs, and compares them. One connection sends as fast as it is answered, in exponential times of
+/// this mean.
+pub fn called_worse(service_s: f64, slowdown: Slowdown, pairs: u32) -> Worse {
     let mut counts = [0_u32; 3];
     for pair in 0..pairs {
-        let run =
-            |slower: f64, seed: u32| Measured::of(&System::Exponential { slower }.run(SECONDS, seed.into()), SECONDS);
+        let run = |slower: f64, seed: u32| {
+            let system = System::Exponential { service_s: service_s * slower };
+            Measured::of(&system.run(SECONDS, seed.into()), SECONDS)
+        };
         let (before, after) = (run(1.0, 2 * pair), run(slowdown.0, 2 * pair + 1));
         let worse = |before: Option<Estimate>, after: Option<Estimate>, up_is_good: bool| {
             let (Some(before), Some(after)) = (before, after) else { return 0 };

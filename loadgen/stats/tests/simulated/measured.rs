@@ -38,9 +38,14 @@ impl Measured {
 
     pub fn quantile(&self, share: f64) -> Option<Estimate> {
         let value = self.at(share);
+        let worth = quantile::worth(&self.up_to(self.at(0.5)))?;
+        quantile::interval(share, value, &self.up_to(value), worth, |share| self.at(share))
+    }
+
+    /// How many answers took at most so long, and how many there were, by window.
+    fn up_to(&self, value: f64) -> Vec<(f64, f64)> {
         let up_to = |window: &Vec<f64>| window.iter().filter(|took| **took <= value).count() as f64;
-        let windows: Vec<_> = self.windows.iter().map(|window| (up_to(window), window.len() as f64)).collect();
-        quantile::interval(share, value, &windows, |share| self.at(share))
+        self.windows.iter().map(|window| (up_to(window), window.len() as f64)).collect()
     }
 
     /// The value that a share of the answers stayed within.

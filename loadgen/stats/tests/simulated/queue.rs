@@ -20,8 +20,8 @@ pub enum System {
     Bursts { bursts_per_s: f64, size: f64 },
     /// A closed loop of one connection with exponential service of 5 ms; the server stalls about every 2 s for about 0.2 s.
     Stalls,
-    /// The same without stalls, with service that takes so many times as long.
-    Exponential { slower: f64 },
+    /// A closed loop of one connection with exponential service of this mean.
+    Exponential { service_s: f64 },
 }
 
 /// The stalls of [`System::Stalls`]: mean time of work between two, and mean length.
@@ -37,7 +37,7 @@ impl System {
             Self::MD1 { load, service_s } => load / service_s,
             Self::Bursts { bursts_per_s, size } => bursts_per_s * size,
             Self::Stalls => WORK_S / (WORK_S + STALL_S) / SERVICE_S,
-            Self::Exponential { slower } => 1.0 / (SERVICE_S * slower),
+            Self::Exponential { service_s } => 1.0 / service_s,
         }
     }
 
@@ -108,11 +108,11 @@ impl System {
                     }
                 }
             }
-            Self::Exponential { slower } => {
+            Self::Exponential { service_s } => {
                 let mut now_s = 0.0;
                 loop {
                     let due_s = now_s;
-                    now_s += random.exponential(SERVICE_S * slower);
+                    now_s += random.exponential(service_s);
                     if !push(due_s, now_s) {
                         break;
                     }

@@ -56,8 +56,9 @@ fn facts(sweep: &Sweep) -> String {
     if let Some((service, share)) = top.utilisation.iter().max_by(|a, b| a.1.total_cmp(b.1)) {
         facts.push((format!("busy, {service}"), percent(*share), format!("at {at}")));
     }
-    if let Some((service, probe)) = top.probes.iter().max_by(|a, b| a.1.p50_ms.total_cmp(&b.1.p50_ms)) {
-        facts.push((format!("wait for {service}"), time(probe.p50_ms), format!("median at {at}")));
+    let medians = top.probes.iter().filter_map(|(service, probe)| Some((service, probe.p50_ms?)));
+    if let Some((service, median)) = medians.max_by(|a, b| a.1.total_cmp(&b.1)) {
+        facts.push((format!("wait for {service}"), time(median), format!("median at {at}")));
     }
     if let Some(law) = sweep.fits.iter().find(|fit| fit.chosen).and_then(|fit| Law::named(&fit.law)) {
         let short = match law {

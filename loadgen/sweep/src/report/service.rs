@@ -42,12 +42,13 @@ pub fn latency(sweep: &Sweep) -> String {
         Axis::new(many(&sweep.settings)).whole(),
         Axis::new("time (logarithmic)").unit(Unit::Milliseconds).log(),
     );
-    let percentile: [fn(&Latency) -> f64; 3] = [|times| times.p50_ms, |times| times.p90_ms, |times| times.p99_ms];
+    let percentile: [fn(&Latency) -> Option<f64>; 3] =
+        [|times| times.p50_ms, |times| times.p90_ms, |times| times.p99_ms];
     let lines = [("p50", Look::LineMarkers), ("p90", Look::Dashed), ("p99", Look::Dotted)];
     for ((name, look), of) in lines.into_iter().zip(percentile) {
         let points = steps.iter().map(|step| {
             let x = f64::from(step.swept(&sweep.settings));
-            if step.loop_time.count > 0 { Point::new(x, of(&step.loop_time)) } else { Point::gap(x) }
+            of(&step.loop_time).map_or_else(|| Point::gap(x), |ms| Point::new(x, ms))
         });
         chart = chart.with(Series::new(name, look, 0, points.collect::<Vec<_>>()));
     }
@@ -129,9 +130,9 @@ pub fn steps(sweep: &Sweep) -> String {
             fine_rate(step.throughput.value),
             margin(step.throughput),
             further.map_or_else(none, percent),
-            time(times.p50_ms),
-            time(times.p90_ms),
-            time(times.p99_ms),
+            times.p50_ms.map_or_else(none, time),
+            times.p90_ms.map_or_else(none, time),
+            times.p99_ms.map_or_else(none, time),
             times.failed.to_string(),
         ];
         fields.extend(

@@ -24,7 +24,7 @@ pub fn html(sweep: &Sweep) -> String {
     .map(str::to_owned)
     .into();
     for service in &probed {
-        header.extend(["p50", "p99"].map(|what| format!("{service} {what}")));
+        header.extend(["p50", "p90"].map(|what| format!("{service} {what}")));
     }
     header.extend(busy.iter().map(|service| format!("{service} busy")));
     header.push("CPU cores".to_owned());
@@ -40,12 +40,12 @@ pub fn html(sweep: &Sweep) -> String {
             step.theory.map_or_else(none, fine_rate),
             step.deviation().map_or_else(none, difference),
             step.mva.map_or_else(none, fine_rate),
-            if step.loop_time.count > 0 { time(step.loop_time.p50_ms) } else { none() },
+            step.loop_time.p50_ms.map_or_else(none, time),
         ];
         for service in &probed {
-            let probe = step.probes.get(*service).filter(|probe| probe.count > 0);
-            fields.push(probe.map_or_else(none, |probe| time(probe.p50_ms)));
-            fields.push(probe.map_or_else(none, |probe| time(probe.p99_ms)));
+            let probe = step.probes.get(*service);
+            fields.push(probe.and_then(|probe| probe.p50_ms).map_or_else(none, time));
+            fields.push(probe.and_then(|probe| probe.p90_ms).map_or_else(none, time));
         }
         fields.extend(
             busy.iter().map(|service| step.utilisation.get(*service).map_or_else(none, |share| percent(*share))),

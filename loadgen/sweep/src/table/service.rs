@@ -66,8 +66,8 @@ fn row(sweep: &Sweep, step: &Step, busy: &[String]) -> Vec<Cell> {
         Cell { text: fine_rate(step.throughput.value), style: Style::new().bold() },
         Cell::plain(margin(step.throughput)),
         further,
-        Cell::plain(time(step.loop_time.p50_ms)),
-        Cell::plain(time(step.loop_time.p99_ms)),
+        step.loop_time.p50_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
+        step.loop_time.p99_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
         Cell { text: narrow(percent(failed)), style: if failed > 0.001 { BAD } else { Style::new() } },
     ];
     cells.extend(busy.iter().map(|service| match step.utilisation.get(service) {

@@ -95,7 +95,8 @@ impl Facts<'_> {
         let enough = self.case.places().into_iter().find(|&place| self.case.rate_at(place) >= 0.98 * offered)?;
         let p99 = |place: u32| {
             let steps = self.case.steps.iter().filter(|step| self.case.swept(step) == place);
-            crate::format::time(mean(steps.map(|step| step.loop_time.p99_ms)))
+            let told: Vec<f64> = steps.filter_map(|step| step.loop_time.p99_ms).collect();
+            if told.is_empty() { "a time that so few cannot tell".to_owned() } else { crate::format::time(mean(told)) }
         };
         Some(Finding::none(format!(
             "{} {} up with {} {}; 99 % of the answers take up to {} there, and up to {} with {}.",

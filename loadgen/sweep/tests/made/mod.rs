@@ -187,15 +187,7 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
         throughput: Estimate { value, low: value - half, high: value + half },
         theory,
         mva,
-        loop_time: Latency {
-            count: (value * settings.measure_s) as u64,
-            failed: 0,
-            mean_ms: round,
-            p50_ms: round,
-            p90_ms: round * 1.01,
-            p99_ms: round * 1.02,
-            max_ms: round * 1.03,
-        },
+        loop_time: Latency::of((value * settings.measure_s) as u64, 0, round, |share| round * (1.0 + 0.03 * share)),
         probes,
         probe_histograms,
         utilisation,
@@ -215,16 +207,8 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
 }
 
 fn latency(histogram: &Histogram<u64>) -> Latency {
-    let at = |quantile: f64| histogram.value_at_quantile(quantile) as f64 / 1000.0;
-    Latency {
-        count: histogram.len(),
-        failed: 0,
-        mean_ms: histogram.mean() / 1000.0,
-        p50_ms: at(0.5),
-        p90_ms: at(0.9),
-        p99_ms: at(0.99),
-        max_ms: histogram.max() as f64 / 1000.0,
-    }
+    let at = |share: f64| histogram.value_at_quantile(share) as f64 / 1000.0;
+    Latency::of(histogram.len(), 0, histogram.mean() / 1000.0, at)
 }
 
 /// The moments of a step, four a second, the first of them settling. Of every sweep of some length a few are missing.

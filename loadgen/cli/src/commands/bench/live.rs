@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 use instrument::config::{Config, Load};
 use instrument::schedule::Stage;
 use instrument::tally::Tally;
-use instrument::timeline::{Timeline, quantile};
+use instrument::timeline::{Timeline, told};
 use instrument::{Interval, report};
 
 use super::summary::{number, rate, time};
@@ -176,7 +176,7 @@ fn progress(plan: &Plan, since: Duration, width: usize) -> Option<String> {
 
 /// The response times of the whole run.
 fn response(times: &Histogram<u64>) -> String {
-    let at = |share: f64| quantile(times, share).map_or_else(|| "-".to_owned(), time);
+    let at = |share: f64| told(times, share).map_or_else(|| "-".to_owned(), time);
     format!("response  p50 {}   p90 {}   p99 {}   max {}", at(0.5), at(0.9), at(0.99), at(1.0))
 }
 
@@ -190,7 +190,7 @@ fn state(plan: &Plan, total: &Tally) -> Line {
     if plan.stages.is_empty() {
         text += &format!("   generator {:.0} % busy", 100.0 * total.busy());
     } else {
-        let at = |share: f64| quantile(&total.slip, share).map_or_else(|| "-".to_owned(), time);
+        let at = |share: f64| told(&total.slip, share).map_or_else(|| "-".to_owned(), time);
         text += &format!("   slip p99 {}, max {}", at(0.99), at(1.0));
     }
     let red = Style::new().fg_color(Some(AnsiColor::Red.into()));
@@ -253,8 +253,8 @@ mod tests {
             "]  stage 1 of 2: 100.0/s, 3 s of 5 s\n",
             "offered      100.0/s  ███\n",
             "answered     50.00/s  ██▄\n",
-            "response  p50 42.0 ms   p90 88.0 ms   p99 99.0 ms   max 100 ms\n",
-            "250 done   0 errors   3 in flight   slip p99 20.0 µs, max 20.0 µs\n",
+            "response  p50 42.0 ms   p90 88.0 ms   p99 -   max 100 ms\n",
+            "250 done   0 errors   3 in flight   slip p99 -, max 20.0 µs\n",
         ] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }

@@ -2,6 +2,7 @@
 
 mod live;
 mod parts;
+mod repeat;
 mod report;
 pub mod summary;
 pub mod values;
@@ -10,15 +11,17 @@ mod watch;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use agents::{Part, Sender};
 use anyhow::Context;
 use instrument::config::{Config, Load};
 use instrument::report::Report;
 use instrument::result::Bench;
 use instrument::schedule::Stage;
 use instrument::target::Target;
-use instrument::threshold::Threshold;
+use instrument::threshold::{Threshold, Verdict};
 
 use super::WrongUsage;
 use super::arrivals::ArrivalsArgs;
@@ -26,6 +29,7 @@ use super::request::RequestArgs;
 use super::sender::SenderArgs;
 use super::stop::stop_on_signals;
 use parts::Whole;
+use repeat::Repeated;
 use values::StageValue;
 use watch::Watch;
 
@@ -75,11 +79,16 @@ pub struct Args {
     #[arg(long, value_name = "CONDITION")]
     fail_if: Vec<Threshold>,
 
+    /// Run so many times, one after the other, and tell what varies between the runs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_RUNS))]
+    repeat: u32,
+
     /// Print the result as JSON instead of text
     #[arg(long)]
     json: bool,
 
-    /// Write bench.json, bench.hlog (HdrHistogram's log format) and report.html into this directory
+    /// Write bench.json, bench.hlog (HdrHistogram's log format) and report.html into this directory; with --repeat into
+    /// run-1, run-2 … in it, beside repeat.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 
@@ -87,6 +96,9 @@ pub struct Args {
     #[arg(short, long)]
     quiet: bool,
 }
+
+/// More runs than this are a typing error.
+const MOST_RUNS: i64 = 1000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,11 +113,14 @@ Examples:
   Keep the result, to compare it with a later one:
     loadgen bench --rate 200 --out before localhost:8002
     loadgen compare before/bench.json after/bench.json
+  Five runs, to see what varies between runs and not only within one; compare takes all five:
+    loadgen bench --repeat 5 --out before localhost:8002
 
 Response times count from when a request was due, so that a server (or the load generator itself) that stands still
 is seen in all requests that it held up. They are those of successes; errors are counted, and timed, apart.
 Exit code 3 says that a condition of --fail-if holds; without one about errors, that more than 1 % of the requests were
-errors. Exit code 4 says that the generator was the limit, and the summary says why.";
+errors. Exit code 4 says that the generator was the limit, and the summary says why. With --repeat these hold where they
+do in any of the runs.";
 
 impl Args {
     /// The run that the options ask for.
@@ -143,7 +158,46 @@ impl Args {
 /// Runs the load and prints what it found.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config().map_err(WrongUsage::new)?;
-    let log = match &args.out {
+    let stop = stop_on_signals().context("the signals that end a run cannot be caught")?;
+    let mut sender = args.from.sender(&stop)?;
+    let mut runs = Vec::new();
+    while runs.len() < args.repeat as usize && !runs.last().is_some_and(|run: &Run| run.report.interrupted) {
+        let folder = args.out.as_ref().map(|folder| match args.repeat {
+            1 => folder.clone(),
+            _ => folder.join(format!("run-{}", runs.len() + 1)),
+        });
+        runs.push(once(args, &config, &stop, &mut sender, folder.as_deref())?);
+    }
+    match &runs[..] {
+        [run] if args.repeat == 1 => print(args, &config, run)?,
+        runs => print_all(args, runs)?,
+    }
+    Ok(code(&runs))
+}
+
+/// One run, with what was asked of it.
+struct Run {
+    report: Report,
+    bench: Bench,
+    parts: Vec<Part>,
+    verdicts: Vec<Verdict>,
+}
+
+impl Run {
+    fn whole(&self) -> Whole<'_> {
+        Whole { bench: &self.bench, agents: &self.parts }
+    }
+}
+
+/// Runs the load once, and writes the files of its result.
+fn once(
+    args: &Args,
+    config: &Config,
+    stop: &AtomicBool,
+    sender: &mut Sender,
+    folder: Option<&Path>,
+) -> anyhow::Result<Run> {
+    let log = match folder {
         Some(folder) => {
             fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
             let path = folder.join("bench.hlog");
@@ -151,18 +205,20 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    let stop = stop_on_signals().context("the signals that end a run cannot be caught")?;
-    let mut sender = args.from.sender(&stop)?;
-    let mut watch = Watch::new(&config, sender.threads(&config), log, args.quiet || args.json);
-    let outcome = sender.run(&config, &stop, &mut watch);
+    let mut watch = Watch::new(config, sender.threads(config), log, args.quiet || args.json);
+    let outcome = sender.run(config, stop, &mut watch);
     watch.finish()?;
     let (report, parts) = outcome?;
-    let result = Bench::of(&config, &report);
-    let whole = Whole { bench: &result, agents: &parts };
-    if let Some(folder) = &args.out {
-        write(folder, &whole)?;
+    let mut verdicts: Vec<_> = args.fail_if.iter().map(|threshold| threshold.judge(&report)).collect();
+    if !args.fail_if.iter().any(Threshold::is_on_errors) {
+        // What was not asked for is told only where it holds.
+        verdicts.extend(Some(Threshold::on_errors().judge(&report)).filter(|verdict| verdict.failed));
     }
-    print(args, &config, &report, &whole)
+    let run = Run { bench: Bench::of(config, &report), report, parts, verdicts };
+    if let Some(folder) = folder {
+        write(folder, &run.whole())?;
+    }
+    Ok(run)
 }
 
 /// Writes the files of a result.
@@ -174,36 +230,59 @@ fn write(folder: &Path, result: &Whole<'_>) -> anyhow::Result<()> {
     fs::write(&path, report::html(result.bench)).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Prints what was found and gives the exit code that says it.
-fn print(args: &Args, config: &Config, report: &Report, result: &Whole<'_>) -> anyhow::Result<ExitCode> {
-    let mut verdicts: Vec<_> = args.fail_if.iter().map(|threshold| threshold.judge(report)).collect();
-    if !args.fail_if.iter().any(Threshold::is_on_errors) {
-        // What was not asked for is told only where it holds.
-        verdicts.extend(Some(Threshold::on_errors().judge(report)).filter(|verdict| verdict.failed));
-    }
+/// Prints what one run found.
+fn print(args: &Args, config: &Config, run: &Run) -> anyhow::Result<()> {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(result)?);
-        for verdict in verdicts.iter().filter(|verdict| verdict.failed) {
+        println!("{}", serde_json::to_string_pretty(&run.whole())?);
+        for verdict in run.verdicts.iter().filter(|verdict| verdict.failed) {
             anstream::eprintln!("loadgen: {verdict}");
         }
-    } else {
-        let mut text = String::new();
-        summary::write(&mut text, config, report)?;
-        if !result.agents.is_empty() {
-            parts::write(&mut text, result.agents)?;
-        }
-        for verdict in &verdicts {
-            text += &format!("{verdict}\n");
-        }
-        anstream::print!("{text}");
+        return Ok(());
     }
-    Ok(if report.interrupted {
+    let mut text = String::new();
+    summary::write(&mut text, config, &run.report)?;
+    if !run.parts.is_empty() {
+        parts::write(&mut text, &run.parts)?;
+    }
+    for verdict in &run.verdicts {
+        text += &format!("{verdict}\n");
+    }
+    anstream::print!("{text}");
+    Ok(())
+}
+
+/// Prints what several runs found, and what varies between them.
+fn print_all(args: &Args, runs: &[Run]) -> anyhow::Result<()> {
+    let all = Repeated::of(runs.iter().map(Run::whole).collect());
+    if let Some(folder) = &args.out {
+        all.write(folder)?;
+    }
+    let mut said = String::new();
+    for (number, run) in runs.iter().enumerate() {
+        let limits = run.report.generator.limits.iter().map(|limit| format!("THE GENERATOR WAS THE LIMIT: {limit}."));
+        let verdicts = run.verdicts.iter().filter(|verdict| verdict.failed).map(Verdict::to_string);
+        for line in limits.chain(verdicts) {
+            said += &format!("run {}: {line}\n", number + 1);
+        }
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&all)?);
+        anstream::eprint!("{said}");
+    } else {
+        anstream::print!("{}{said}", all.text());
+    }
+    Ok(())
+}
+
+/// The exit code that says what was found: of several runs the worst.
+fn code(runs: &[Run]) -> ExitCode {
+    if runs.iter().any(|run| run.report.interrupted) {
         ExitCode::from(130)
-    } else if report.generator_was_the_limit() {
+    } else if runs.iter().any(|run| run.report.generator_was_the_limit()) {
         ExitCode::from(4)
-    } else if verdicts.iter().any(|verdict| verdict.failed) {
+    } else if runs.iter().any(|run| run.verdicts.iter().any(|verdict| verdict.failed)) {
         ExitCode::from(3)
     } else {
         ExitCode::SUCCESS
-    })
+    }
 }

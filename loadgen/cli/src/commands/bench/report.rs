@@ -3,7 +3,7 @@
 use charts::{Axis, Chart, Look, Page, Point, Series, Table, Unit, escape, figure};
 use instrument::result::{Bench, Times};
 use instrument::tally::histogram;
-use instrument::timeline::quantile;
+use instrument::timeline::{quantile, told};
 
 use super::summary;
 
@@ -33,6 +33,11 @@ fn milliseconds(value: f64) -> String {
     summary::time((value * 1e6).round() as u64)
 }
 
+/// A time, or a dash where it cannot be told.
+fn or_dash(value: Option<f64>) -> String {
+    value.map_or_else(|| "–".to_owned(), milliseconds)
+}
+
 fn head(bench: &Bench) -> String {
     let asked = match bench.settings.loop_kind.as_str() {
         "open" => format!("{} requests/s were due, ", summary::rate(bench.due_per_second)),
@@ -43,8 +48,8 @@ fn head(bench: &Bench) -> String {
          slowest took {}.",
         summary::rate(bench.requests_per_second),
         bench.elapsed_s,
-        milliseconds(bench.response.p50_ms),
-        milliseconds(bench.response.p99_ms),
+        or_dash(bench.response.p50_ms),
+        or_dash(bench.response.p99_ms),
         milliseconds(bench.response.max_ms),
     ));
     if bench.error_share > 0.0 {
@@ -64,7 +69,7 @@ fn head(bench: &Bench) -> String {
 }
 
 /// One of the figures that sum up times.
-type Of = fn(&Times) -> f64;
+type Of = fn(&Times) -> Option<f64>;
 
 fn percentiles(bench: &Bench) -> String {
     let nothing = Times::default();
@@ -83,8 +88,8 @@ fn percentiles(bench: &Bench) -> String {
     )
     .describe(format!(
         "Response times: median {}, p99 {}, slowest {}. The numbers follow as a table.",
-        milliseconds(bench.response.p50_ms),
-        milliseconds(bench.response.p99_ms),
+        or_dash(bench.response.p50_ms),
+        or_dash(bench.response.p99_ms),
         milliseconds(bench.response.max_ms)
     ));
     for (index, (name, times, look)) in columns.into_iter().enumerate() {
@@ -109,15 +114,17 @@ fn percentiles(bench: &Bench) -> String {
         ("p99", |times| times.p99_ms),
         ("p99.9", |times| times.p99_9_ms),
         ("p99.99", |times| times.p99_99_ms),
-        ("max", |times| times.max_ms),
-        ("mean", |times| times.mean_ms),
+        ("max", |times| Some(times.max_ms)),
+        ("mean", |times| Some(times.mean_ms)),
     ];
     for (name, of) in rows {
-        let cell = |times: &Times| if times.count > 0 { milliseconds(of(times)) } else { "–".to_owned() };
+        let cell = |times: &Times| or_dash(of(times).filter(|_| times.count > 0));
         table =
             table.row([name.to_owned(), cell(&bench.response), cell(&bench.service), cell(&bench.slip), cell(errors)]);
     }
-    figure.html() + &table.html()
+    let untold = bench.response.untold.as_ref();
+    let why = untold.map(|why| paragraph(&format!("A dash is a percentile that the samples cannot tell: {why}.")));
+    figure.html() + &table.html() + &why.unwrap_or_default()
 }
 
 /// Times at evenly spaced rarities, up to that of a single request.
@@ -127,7 +134,9 @@ fn curve(times: &Times) -> Vec<Point> {
     let rarities = (0..=last.floor() as i32).map(|step| 10_f64.powf(f64::from(step) / f64::from(PER_DECADE)));
     rarities
         .filter_map(|rarity| {
-            let value = quantile(&all, 1.0 - 1.0 / rarity)?.max(1);
+            let share = 1.0 - 1.0 / rarity;
+            // The curve begins with the fastest of all, which is what it is.
+            let value = if rarity > 1.0 { told(&all, share) } else { quantile(&all, share) }?.max(1);
             Some(Point::new(rarity, value as f64 / 1e6))
         })
         .collect()

@@ -8,7 +8,7 @@ use instrument::config::Config;
 use instrument::failure::Failure;
 use instrument::intervals::Intervals;
 use instrument::report::Report;
-use instrument::timeline::quantile;
+use instrument::timeline::told;
 
 /// The percentiles that are shown.
 const SHOWN: [(&str, f64); 7] =
@@ -187,11 +187,6 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
     Ok(())
 }
 
-/// A quantile, where there are enough times to tell it.
-fn told(histogram: &Histogram<u64>, share: f64) -> Option<u64> {
-    (share >= 1.0 || stats::quantile::is_told(share, histogram.len())).then(|| quantile(histogram, share)).flatten()
-}
-
 /// How sure the figures are.
 fn sure(out: &mut String, intervals: &Intervals) -> fmt::Result {
     let times =
@@ -211,7 +206,11 @@ fn sure(out: &mut String, intervals: &Intervals) -> fmt::Result {
     }
     // Three a line fit a terminal of 80 columns.
     let lines: Vec<String> = told.chunks(3).map(|line| line.join(", ")).collect();
-    writeln!(out, "95 % intervals of this run: {}.", lines.join(",\n  "))
+    writeln!(out, "95 % intervals of this run: {}.", lines.join(",\n  "))?;
+    match &intervals.untold {
+        Some(why) => writeln!(out, "Not told: {why}."),
+        None => Ok(()),
+    }
 }
 
 /// How connections were used, where that is worth knowing.

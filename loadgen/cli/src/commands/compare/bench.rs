@@ -21,11 +21,13 @@ pub fn compare(args: &Args, before: &[Bench], after: &[Bench]) -> Comparison {
         };
         (percent(run.error_share), run.intervals.error_share.map(scaled))
     });
+    // What one run cannot tell, the two sides cannot be compared by.
+    let of = |told: Option<f64>| told.unwrap_or(f64::NAN);
     let mut figures = vec![
         figure("successes", "/s", Goal::High, &|run| (run.requests_per_second, run.intervals.rate)),
-        figure("response p50", "ms", Goal::Low, &|run| (run.response.p50_ms, run.intervals.p50_ms)),
-        figure("response p90", "ms", Goal::Low, &|run| (run.response.p90_ms, run.intervals.p90_ms)),
-        figure("response p99", "ms", Goal::Low, &|run| (run.response.p99_ms, run.intervals.p99_ms)),
+        figure("response p50", "ms", Goal::Low, &|run| (of(run.response.p50_ms), run.intervals.p50_ms)),
+        figure("response p90", "ms", Goal::Low, &|run| (of(run.response.p90_ms), run.intervals.p90_ms)),
+        figure("response p99", "ms", Goal::Low, &|run| (of(run.response.p99_ms), run.intervals.p99_ms)),
         errors,
     ];
     super::withhold_praise(&mut figures, "errors");

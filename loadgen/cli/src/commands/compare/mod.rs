@@ -98,6 +98,7 @@ impl Figure {
         let change = if before == after { 0.0 } else { after / before - 1.0 };
         let grew = if after > before { Goal::High } else { Goal::Low };
         let (judgement, reason) = match p {
+            _ if before.is_nan() || after.is_nan() => (Judgement::Unknown, "too little measured to tell".to_owned()),
             _ if before == after => (Judgement::Same, "no change".to_owned()),
             _ if change.abs() <= args.tolerance => (Judgement::Same, "within the tolerance".to_owned()),
             None => (Judgement::Unknown, "too little measured to tell".to_owned()),
@@ -106,6 +107,7 @@ impl Figure {
             Some(_) => (Judgement::Worse, "more than chance explains".to_owned()),
         };
         let change = change.is_finite().then_some(change);
+        let p = p.filter(|p| p.is_finite());
         Figure { name: name.to_owned(), before, after, unit, change, p, basis, judgement, reason }
     }
 }
@@ -237,12 +239,16 @@ fn table(comparison: &Comparison) -> String {
             Some(p) if p < 0.001 => "< 0.001".to_owned(),
             Some(p) => format!("{p:.3}"),
         };
-        let change = figure.change.map_or_else(|| "new".to_owned(), |change| format!("{:+.1} %", 100.0 * change));
+        let known = !figure.before.is_nan() && !figure.after.is_nan();
+        let new = if known { "new" } else { "-" };
+        let change = figure.change.map_or_else(|| new.to_owned(), |change| format!("{:+.1} %", 100.0 * change));
+        let value = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{value:.3}") };
         let name =
             if figure.unit.is_empty() { figure.name.clone() } else { format!("{} ({})", figure.name, figure.unit) };
         text += &format!(
-            "{name:<24}{:>11.3}{:>11.3}{change:>10}{p:>8} {style}{word}{style:#}\n",
-            figure.before, figure.after,
+            "{name:<24}{:>11}{:>11}{change:>10}{p:>8} {style}{word}{style:#}\n",
+            value(figure.before),
+            value(figure.after),
         );
     }
     for note in &comparison.notes {
@@ -278,6 +284,8 @@ mod tests {
         assert_eq!(judge(run(97.0, 0.1)), Judgement::Same, "within the tolerance");
         assert_eq!(judge(run(80.0, 50.0)), Judgement::Same, "may be chance");
         assert_eq!(judge(vec![(80.0, None)]), Judgement::Unknown);
+        assert_eq!(judge(vec![(f64::NAN, None)]), Judgement::Unknown);
+        assert_eq!(judge(vec![(f64::NAN, None), (1.0, None)]), Judgement::Unknown);
     }
 
     /// The change was once of whole runs and the probability of their pieces, and they could disagree.

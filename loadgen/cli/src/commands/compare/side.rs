@@ -1,8 +1,7 @@
 //! One figure of all results of a side.
 
+use stats::Estimate;
 use stats::difference::{Difference, LEAST_RUNS, between, welch};
-use stats::moments::Moments;
-use stats::{Estimate, student};
 
 /// A figure in each run of a side: its value, and its interval where the run gives one.
 pub type Runs = Vec<(f64, Option<Estimate>)>;
@@ -39,12 +38,7 @@ pub fn difference(before: &Runs, after: &Runs) -> (f64, f64, Option<f64>, Basis)
 fn side(runs: &Runs) -> Option<Estimate> {
     match runs.as_slice() {
         [(value, found)] => found.map(|found| Estimate { value: *value, ..found }),
-        several => {
-            let values: Vec<f64> = several.iter().map(|run| run.0).collect();
-            let moments = Moments::of(&values)?;
-            let t = student::quantile(0.5 + stats::estimate::CONFIDENCE / 2.0, (moments.count - 1) as f64);
-            Some(Estimate::around(moments.mean, t * moments.squared_error().sqrt()))
-        }
+        several => Some(stats::runs::between(several)?.mean),
     }
 }
 

@@ -30,7 +30,7 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
                 steps
                     .iter()
                     .filter_map(|step| step.probes.get(service))
-                    .map(|seen| (seen.p50_ms, median(seen)))
+                    .map(|seen| (seen.p50_ms.unwrap_or(f64::NAN), median(seen)))
                     .collect()
             };
             let name = format!("  {service} p50");
@@ -74,7 +74,8 @@ fn describe(step: &Step) -> String {
 /// distribution; σ is taken from the distance of p90 to p50, which is 1.28 σ there. A rough measure, for what is a rough
 /// question.
 fn median(wait: &Latency) -> Option<Estimate> {
-    let error = 1.25 * (wait.p90_ms - wait.p50_ms) / 1.28 / (wait.count as f64).sqrt();
+    let (p50, p90) = (wait.p50_ms?, wait.p90_ms?);
+    let error = 1.25 * (p90 - p50) / 1.28 / (wait.count as f64).sqrt();
     let half = stats::normal::quantile(0.5 + stats::estimate::CONFIDENCE / 2.0) * error;
-    stats::quantile::is_told(0.9, wait.count).then(|| Estimate::around(wait.p50_ms, half))
+    Some(Estimate::around(p50, half))
 }

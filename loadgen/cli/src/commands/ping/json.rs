@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
+use stats::quantile::{told, untold};
 
 use super::compare;
 use super::output::Output;
@@ -106,11 +107,15 @@ fn summary(tally: &Tally) -> Value {
             ("max_ms", times.max_ms()),
             ("sd_ms", times.deviation_ms()),
             ("p50_ms", times.median_ms()),
-            ("p90_ms", times.quantile_ms(0.9)),
-            ("p99_ms", times.quantile_ms(0.99)),
-            ("p99_9_ms", times.quantile_ms(0.999)),
         ] {
             value[name] = rounded(ms).into();
+        }
+        let shares = [0.9, 0.99, 0.999];
+        for (name, share) in ["p90_ms", "p99_ms", "p99_9_ms"].into_iter().zip(shares) {
+            value[name] = told(share, tally.ok, || rounded(times.quantile_ms(share))).into();
+        }
+        if let Some(why) = untold(&shares, tally.ok) {
+            value["untold"] = why.into();
         }
     }
     value

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use ping::{Failure, Kind, Timing};
+use stats::quantile::told;
 
 use super::compare;
 use super::format::{millis, ms, words};
@@ -174,15 +175,12 @@ fn parts(tls: bool, timing: &Timing) -> String {
     parts.join("+")
 }
 
-/// Those percentiles for which there are enough pings that they differ from the maximum.
+/// Those percentiles that so many pings can tell; the median is shown of any number.
 fn percentiles(tally: &Tally) -> String {
     let times = &tally.times;
-    let mut shown = vec![("p50", times.median_ms()), ("p90", times.quantile_ms(0.9))];
-    if tally.ok >= 100 {
-        shown.push(("p99", times.quantile_ms(0.99)));
-    }
-    if tally.ok >= 1000 {
-        shown.push(("p99.9", times.quantile_ms(0.999)));
+    let mut shown = vec![("p50", times.median_ms())];
+    for (name, share) in [("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)] {
+        shown.extend(told(share, tally.ok, || (name, times.quantile_ms(share))));
     }
     let (names, values): (Vec<_>, Vec<_>) = shown.into_iter().map(|(name, value)| (name, ms(value))).unzip();
     format!("percentiles {} = {} ms\n", names.join("/"), values.join("/"))
@@ -271,14 +269,15 @@ mod tests {
         assert_eq!(lines[0], "--- http://127.0.0.1:18099/ ping statistics ---");
         assert!(lines[1].starts_with("2 connects, 2 ok, 0.00% failed, time "), "{}", lines[1]);
         assert_eq!(lines[2], "round-trip min/avg/max = 2.70/2.80/2.90 ms");
-        assert_eq!(lines[3], "percentiles p50/p90 = 2.80/2.90 ms");
+        assert_eq!(lines[3], "percentiles p50 = 2.80 ms");
         assert_eq!(lines.len(), 4);
     }
 
     #[test]
     fn percentiles_wait_for_enough_pings() {
-        assert!(percentiles(&tally(&[1000; 100])).starts_with("percentiles p50/p90/p99 ="));
-        assert!(percentiles(&tally(&[1000; 1000])).starts_with("percentiles p50/p90/p99/p99.9 ="));
+        assert!(percentiles(&tally(&[1000; 100])).starts_with("percentiles p50/p90 ="));
+        assert!(percentiles(&tally(&[1000; 368])).starts_with("percentiles p50/p90/p99 ="));
+        assert!(percentiles(&tally(&[1000; 3688])).starts_with("percentiles p50/p90/p99/p99.9 ="));
     }
 
     #[test]
