@@ -12,12 +12,13 @@ use testbed::wait_for;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Clients that ask at once, each with a new connection for each request, as fast as they are answered.
-const CLIENTS: u64 = 16;
-
-/// How often the service is replaced, and how many requests are answered before each time.
+/// How often the service is replaced.
 const UPDATES: u64 = 4;
-const BETWEEN: u64 = 2000;
+
+/// A number from the environment, for those who want more than the default.
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
 
 /// One request on a connection of its own; `None` where the connection was refused, which tells a client to ask elsewhere.
 fn ask(address: &str, size: usize) -> Result<Option<()>, String> {
@@ -45,11 +46,15 @@ fn ended_with(task: &mut Service) -> u64 {
 
 #[test]
 fn no_request_is_lost_and_none_is_cut_off() {
+    // Clients that ask at once, each with a new connection for each request, as fast as they are answered; and the requests that
+    // are answered before each update. A client whose handshake is refused by the old task tries it again after a second, so it
+    // takes many clients to keep the rate up.
+    let (clients, between) = (setting("ROLLING_CLIENTS", 16), setting("ROLLING_BETWEEN", 2000));
     let start = || Service::start("rng", &["--delay", "0", "--concurrency", "0"]);
     let mut old = start();
     let tasks = Arc::new(RwLock::new(vec![old.address.clone()]));
     let (answered, ended) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let clients: Vec<_> = (0..CLIENTS)
+    let clients: Vec<_> = (0..clients)
         .map(|number| {
             let (tasks, answered, ended) = (tasks.clone(), answered.clone(), ended.clone());
             thread::spawn(move || {
@@ -75,7 +80,7 @@ fn no_request_is_lost_and_none_is_cut_off() {
     let begin = Instant::now();
     for update in 1..=UPDATES {
         wait_for("requests between two updates", PATIENCE, || match answered.load(Ordering::Relaxed) {
-            enough if enough >= update * BETWEEN => Ok(()),
+            enough if enough >= update * between => Ok(()),
             few => Err(format!("{few}")),
         });
         let new = start();
