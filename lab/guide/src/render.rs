@@ -172,13 +172,21 @@ pub fn mark(holds: bool, style: Style) -> String {
 
 /// One finding: what was looked at, and what was seen, indented under it.
 pub fn finding(holds: bool, what: &str, said: &str, style: Style) -> String {
-    let said = wrap(said, "      ", "      ", style);
-    format!("  {}{what}\n{said}", mark(holds, style))
+    let (what, said) = (wrap(what, "      ", "      ", style), wrap(said, "      ", "      ", style));
+    format!("  {}{}{said}", mark(holds, style), what.trim_start())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_finding_fits_the_terminal() {
+        let what = "`git -C ~/work/coins/app log -1 --format=%s` on head is DockerCoins and its labs";
+        let shown = finding(true, what, "it is so", Style { width: 60, colour: false });
+        assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
+        assert!(shown.starts_with("  ok  ") && shown.lines().count() == 3, "{shown}");
+    }
 
     const NARROW: Style = Style { width: 30, colour: false };
 
