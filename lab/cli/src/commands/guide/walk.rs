@@ -225,7 +225,7 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
         session.show_parts(std::slice::from_ref(part));
         if let Part::Commands(block) = part {
             loop {
-                match prompt("[Enter] type it in a shell   [r] run it for me   [k] typed elsewhere   [q] quit: ")?
+                match prompt("[Enter] type it in a shell  [r] run it for me  [k] typed elsewhere  [q] quit: ")?
                     .as_deref()
                 {
                     Some("q") => return Ok(false),
