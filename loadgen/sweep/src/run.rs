@@ -45,6 +45,8 @@ pub trait Watcher {
     fn sample(&mut self, outlook: Outlook, sample: &Sample);
     /// A step is done.
     fn step(&mut self, step: &Step, settings: &Settings);
+    /// What ended the run early, after some steps were finished.
+    fn trouble(&mut self, error: &Error);
 }
 
 /// Runs the experiment. A cancelled `stop` ends it early: the steps that were finished are in the result, and the platform is
@@ -152,7 +154,7 @@ async fn measure<P: Platform, D: Driver<P>>(
         if steps.is_empty() {
             return Err(error);
         }
-        tracing::error!("{error}");
+        watcher.trouble(&error);
     }
     let (fits, left_out) = laws::fit(&plan.settings, &steps);
     let verdict = if steps.is_empty() {

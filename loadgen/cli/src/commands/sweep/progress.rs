@@ -4,6 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use sweep::format;
+use sweep::platform::Error;
 use sweep::result::{Sample, Settings, Step};
 use sweep::run::{Outlook, Watcher};
 
@@ -62,6 +63,11 @@ impl Watcher for Progress {
         anstream::eprint!("\r\x1b[2K{line}");
         // A progress line that cannot be written is not worth ending the run.
         let _ = std::io::stderr().flush();
+    }
+
+    fn trouble(&mut self, error: &Error) {
+        self.clear();
+        anstream::eprintln!("{error}");
     }
 
     fn step(&mut self, step: &Step, settings: &Settings) {
