@@ -35,7 +35,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
     rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
     docker version >/dev/null 2>&1 || service docker start >/dev/null; \
     if grep -q '# lab$' /etc/hosts; then kept=$(grep -v '# lab$' /etc/hosts); echo \"$kept\" > /etc/hosts; fi; \
-    rm -rf /root/work/jobs /root/work/coins /root/work/fleet /root/work/platform /etc/docker/certs.d /root/.docker/config.json; \
+    rm -rf /root/work/jobs /root/work/coins /root/work/fleet /root/work/platform /root/work/web /srv/weblog /etc/docker/certs.d /root/.docker/config.json; \
     docker images -q 'registry.lab:5443/*' | xargs -r docker rmi -f >/dev/null 2>&1; \
     docker images -q 127.0.0.1:5000/large | xargs -r docker rmi -f >/dev/null 2>&1; \
     docker context rm -f manager >/dev/null 2>&1; true";
@@ -43,7 +43,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
-    docker volume rm dockercoins_redis registry >/dev/null 2>&1; rm -rf ~/work/jobs ~/work/coins; true";
+    docker volume rm dockercoins_redis registry >/dev/null 2>&1; rm -rf ~/work/jobs ~/work/coins ~/work/web; true";
 
 /// Takes away what labs made, and mends what they broke: machines with Docker are left, in no swarm.
 ///
