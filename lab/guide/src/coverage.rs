@@ -33,7 +33,7 @@ mod tests {
             if row.id.starts_with('S') || row.id == "E17" || row.id == "E18" {
                 assert!(!row.steps.is_empty(), "no step covers {}", row.id);
             }
-            assert_eq!(row.title.is_some(), !row.steps.is_empty(), "{}", row.id);
+            assert!(row.steps.is_empty() || row.title.is_some(), "{} has no title", row.id);
         }
     }
 }
