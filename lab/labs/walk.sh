@@ -2,7 +2,7 @@
 # Walks labs on swarms of three nodes on this machine, without a person: lab/labs/walk.sh [TRACK|LAB...] [--step N]
 #
 # Every line of a check must fail before its step and hold after its solution, every mistake must get its sentence, and nothing may be
-# left behind. Without a name, all labs of all tracks are walked. LAB_WALKS=2 clusters do it side by side. It needs a running Docker
+# left behind. Without a name, all labs of all tracks are walked. Three clusters do it side by side, or LAB_WALKS of them. It needs a running Docker
 # engine and root (or the group docker), and makes everything else itself.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -16,9 +16,9 @@ LAB_CLUSTER=${LAB_CLUSTER:-labs-walk}
 export LAB_CLUSTER
 clusters=$LAB_CLUSTER
 # Clusters side by side share the processors, and what is measured falls short of theory by more.
-[ "${LAB_WALKS:-2}" -eq 1 ] || export LAB_PATIENCE="${LAB_PATIENCE:-3}"
+[ "${LAB_WALKS:-3}" -eq 1 ] || export LAB_PATIENCE="${LAB_PATIENCE:-3}"
 beside=
-for n in $(seq 2 "${LAB_WALKS:-2}"); do
+for n in $(seq 2 "${LAB_WALKS:-3}"); do
     clusters="$clusters $LAB_CLUSTER-$n"
     beside="$beside --beside $LAB_CLUSTER-$n"
 done

@@ -22,9 +22,11 @@ const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
 /// # Errors
 /// A sentence for the person who typed it.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    match humantime::parse_duration(text.trim()) {
+    let text = text.trim();
+    match humantime::parse_duration(text) {
         Ok(duration) if duration <= LONGEST => Ok(duration),
         Ok(_) => Err(format!("`{text}` is longer than a week")),
+        Err(_) if text.parse::<f64>().is_ok() => Err(format!("`{text}` has no unit: write `{text}ms` or `{text}s`")),
         Err(error) => Err(format!("`{text}` is not a duration: {error}; write a number and a unit, as in `100ms`")),
     }
 }

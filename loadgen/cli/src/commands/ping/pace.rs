@@ -38,7 +38,9 @@ impl Pace {
 /// Reads a time as httping does, in seconds, or with a unit as everywhere here: `0.5`, `500ms`.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     let bare = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
-    kit::settings::duration(&if bare { format!("{text}s") } else { text.to_owned() })
+    // A quarter is `.25` for httping.
+    let zero = if text.starts_with('.') { "0" } else { "" };
+    kit::settings::duration(&if bare { format!("{zero}{text}s") } else { text.to_owned() })
 }
 
 #[cfg(test)]
