@@ -18,7 +18,7 @@ fn complaint(name: &'static str, args: &[&str]) -> (Option<i32>, String) {
 fn a_bad_setting_is_named_and_ends_the_program() {
     let cases: [(&str, &[&str], &str); 17] = [
         ("rng", &["--frobnicate"], "--frobnicate"),
-        ("rng", &["--delay", "100"], "time unit needed, for example 100sec or 100ms"),
+        ("rng", &["--delay", "100"], "`100ms` or `100s`"),
         ("rng", &["--delay=-1s"], "--delay"),
         ("rng", &["--concurrency", "many"], "--concurrency"),
         ("rng", &["--max-bytes", "1e9"], "--max-bytes"),
