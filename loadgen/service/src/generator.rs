@@ -4,6 +4,9 @@ mod search;
 mod stream;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use agents::Sender;
 use instrument::config::{Config, Load as Pace, Resolve};
@@ -20,6 +23,9 @@ use crate::served::Served;
 
 /// An open loop is planned for so long; it is ended when enough was measured.
 const LONG_S: f64 = 24.0 * 3600.0;
+
+/// How often it is seen whether all is well.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Sends a load to a service.
 pub struct Generator {
@@ -60,6 +66,42 @@ impl Generator {
         config
     }
 
+    /// Sends one request to each replica and waits for the answers: by then a replica has done what the load before had left in its
+    /// queue, which would take its time from this step. One that does not answer is left to the step to tell.
+    async fn work_off<P: Served>(
+        &mut self,
+        platform: &mut P,
+        moment: &Moment<'_>,
+        mut config: Config,
+    ) -> Result<(), Error> {
+        let replicas = config.addresses.len().max(1);
+        (config.load, config.connections, config.threads) = (Pace::Closed, replicas, 1);
+        config.requests = Some(replicas as u64);
+        let mut sender = self.sender()?;
+        let end = Arc::new(AtomicBool::new(false));
+        let mut run = tokio::task::spawn_blocking({
+            let end = end.clone();
+            move || {
+                let outcome = sender.run(&config, &end, &mut ());
+                (sender, outcome)
+            }
+        });
+        let mut trouble = None;
+        let (sender, _) = loop {
+            tokio::select! {
+                ended = &mut run => break ended.map_err(ended_badly)?,
+                () = tokio::time::sleep(LOOK) => {
+                    trouble = trouble.or(platform.check().await.err());
+                    if trouble.is_some() || moment.stop.is_cancelled() {
+                        end.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+        };
+        self.sender = Some(sender);
+        trouble.map_or(Ok(()), Err)
+    }
+
     fn sender(&mut self) -> Result<Sender, Error> {
         self.sender.take().ok_or_else(|| Error("the load generator failed before, and sends no more".to_owned()))
     }
@@ -83,11 +125,16 @@ impl<P: Served> Driver<P> for Generator {
             )));
         }
         let config = self.config(platform);
+        self.work_off(platform, moment, config.clone()).await?;
         match self.load.clone() {
             Load::Capacity(objectives) => self.search(platform, moment, config, objectives).await,
             Load::Closed(_) | Load::Open(_) => self.stream(platform, moment, config).await,
         }
     }
+}
+
+fn ended_badly(error: tokio::task::JoinError) -> Error {
+    Error(format!("the load generator ended badly: {error}"))
 }
 
 /// The times of the answers, and how many requests failed.

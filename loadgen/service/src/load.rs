@@ -37,11 +37,8 @@ impl FromStr for Load {
         }
         if let Some(objectives) = text.strip_prefix("capacity:") {
             let read = objectives.split(',').map(|objective| objective.trim().parse::<Objective>());
-            let mut objectives = read.collect::<Result<Vec<_>, _>>().map_err(|error| bad(&format!(": {error}")))?;
-            if !objectives.iter().any(Objective::is_about_errors) {
-                objectives.push(Objective::few_errors());
-            }
-            return Ok(Load::Capacity(objectives));
+            let objectives = read.collect::<Result<_, _>>().map_err(|error| bad(&format!(": {error}")))?;
+            return Ok(Load::Capacity(Objective::all(objectives)));
         }
         match text.trim_end_matches("/s").trim().parse::<f64>() {
             Ok(rate) if text.ends_with("/s") && rate > 0.0 && rate <= instrument::config::HIGHEST_RATE => {

@@ -12,12 +12,9 @@ use sweep::platform::Error;
 use sweep::result::{Estimate, Latency};
 use tokio::sync::mpsc::unbounded_channel;
 
-use super::Generator;
+use super::{Generator, LOOK, ended_badly};
 use crate::served::Served;
 use crate::usage::{Look, Usage};
-
-/// How often it is seen whether all is well.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// The search begins at this share of what the step before could do.
 const BEGIN: f64 = 0.5;
@@ -56,7 +53,7 @@ impl Generator {
         let (sender, found) = loop {
             tokio::select! {
                 ended = &mut run => {
-                    break ended.map_err(|error| Error(format!("the load generator ended badly: {error}")))?;
+                    break ended.map_err(ended_badly)?;
                 }
                 Some(step) = told.recv() => {
                     moment.sample(true, step.bracket.0, Default::default());

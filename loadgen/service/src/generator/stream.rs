@@ -11,13 +11,10 @@ use sweep::platform::Error;
 use sweep::result::Estimate;
 use sweep::run::{SETTLED_LOOPS, SHORTEST_MEASURE, SHORTEST_SETTLE, STEADY_PIECE};
 
-use super::{Generator, latency, note_of_errors, shares};
+use super::{Generator, LOOK, ended_badly, latency, note_of_errors, shares};
 use crate::live::Live;
 use crate::served::Served;
 use crate::usage::{Look, Usage};
-
-/// How often the load is looked at.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// Length of the windows whose differences say how sure the throughput is.
 const WINDOW: Duration = Duration::from_millis(100);
@@ -67,7 +64,7 @@ impl Generator {
         });
         let watched = watch(platform, moment, &live, || run.is_finished()).await;
         end.store(true, Ordering::Relaxed);
-        let (sender, outcome) = run.await.map_err(|error| Error(format!("the load generator ended badly: {error}")))?;
+        let (sender, outcome) = run.await.map_err(ended_badly)?;
         self.sender = Some(sender);
         let seen = match watched {
             Ok(seen) => seen,
