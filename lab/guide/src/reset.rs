@@ -11,7 +11,7 @@ use crate::facts::Facts;
 use crate::lab::{Commands, On};
 use crate::need::Need;
 use crate::place::{self, Place};
-use crate::{beginning, images, machines};
+use crate::{beginning, images, labs, machines};
 
 /// How long an engine may take to answer after its node was started.
 const ENGINE_WITHIN: Duration = Duration::from_secs(60);
@@ -29,13 +29,13 @@ const LONGEST: usize = 56;
 const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network prune -f >/dev/null; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
 
-/// Engines that a lab gave settings of its own are as they were again; the files of labs, the certificates that engines trust and the
+/// Engines that a lab gave settings of its own are as they were again; the files that labs wrote outside of their folders, the certificates that engines trust and the
 /// names that labs wrote behind `# lab` are gone, and so are the images whose pull a lab looks at. (`/etc/hosts` of a container can be written, and not be replaced.)
 const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then \
     rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
     docker version >/dev/null 2>&1 || service docker start >/dev/null; \
     if grep -q '# lab$' /etc/hosts; then kept=$(grep -v '# lab$' /etc/hosts); echo \"$kept\" > /etc/hosts; fi; \
-    rm -rf /root/work/jobs /root/work/coins /root/work/fleet /root/work/platform /root/work/web /srv/weblog /etc/docker/certs.d /root/.docker/config.json; \
+    rm -rf /srv/weblog /etc/docker/certs.d /root/.docker/config.json; \
     docker images -q 'registry.lab:5443/*' | xargs -r docker rmi -f >/dev/null 2>&1; \
     docker images -q 127.0.0.1:5000/large | xargs -r docker rmi -f >/dev/null 2>&1; \
     docker context rm -f manager >/dev/null 2>&1; true";
@@ -43,7 +43,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
-    docker volume rm dockercoins_redis registry >/dev/null 2>&1; rm -rf ~/work/jobs ~/work/coins ~/work/web; true";
+    docker volume rm dockercoins_redis registry >/dev/null 2>&1; true";
 
 /// Takes away what labs made, and mends what they broke: machines with Docker are left, in no swarm.
 ///
@@ -61,7 +61,7 @@ pub async fn clean(place: &Place) -> Result<()> {
         }
     };
     let nodes = place.nodes().await?;
-    let clean = format!("{LEAVE}; {clean}");
+    let clean = format!("{LEAVE}; {clean}; rm -rf {}", work()?);
     // Workers first, and the manager when they have gone.
     try_join_all(nodes.iter().skip(1).map(|node| place.run_ok(&node.name, &clean))).await?;
     place.run_ok("head", &clean).await?;
@@ -69,6 +69,12 @@ pub async fn clean(place: &Place) -> Result<()> {
         try_join_all(nodes.iter().map(|node| place.run_ok(&node.name, MEND_ENGINE))).await?;
     }
     Ok(())
+}
+
+/// Where labs keep their files on a node: a folder for each track.
+fn work() -> Result<String> {
+    let folders: Vec<String> = labs::tracks()?.iter().map(|track| format!("~/work/{}", track.name)).collect();
+    Ok(folders.join(" "))
 }
 
 /// Starts what is stopped, unfreezes what is frozen and heals what is cut off.
