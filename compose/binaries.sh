@@ -3,7 +3,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 folder=${1:-target/images}
-programs=${PROGRAMS:-"rng hasher worker webui flow session environments mesh loadgen lab"}
+programs=${PROGRAMS:-"$(cat compose/programs) lab"}
 
 # Without a target of its own, the flags would apply to build scripts and procedural macros too.
 host=$(rustc -vV | sed -n 's/^host: //p')

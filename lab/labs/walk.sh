@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 docker version >/dev/null || { echo "walk: no Docker engine answers; start it (\`dockerd &\` or \`systemctl start docker\`)" >&2; exit 1; }
-PROGRAMS=${PROGRAMS:-"rng hasher worker webui flow session environments mesh loadgen"} sh compose/binaries.sh
+PROGRAMS=${PROGRAMS:-$(cat compose/programs)} sh compose/binaries.sh
 # shellcheck disable=SC2086 # several words
 cargo build --locked ${BUILD:--p lab}
 lab=target/debug/lab
