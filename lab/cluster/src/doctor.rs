@@ -106,7 +106,7 @@ fn addresses(routes: &str, private: Option<Subnet>) -> Vec<Finding> {
     let connected = connected(routes);
     let mut findings = Vec::new();
     for (interface, subnet) in &connected {
-        let Some(address) = source(*subnet) else { continue };
+        let Some(address) = subnet.own() else { continue };
         let chosen = private.is_some_and(|private| private.contains(address));
         let mark = if chosen { "; `docker swarm init --advertise-addr` takes this one" } else { "" };
         findings.push(Finding::good("address", format!("{address} on {interface}, in {subnet}{mark}")));
@@ -134,16 +134,6 @@ fn connected(table: &str) -> Vec<(String, Subnet)> {
             Some((interface, subnet))
         })
         .collect()
-}
-
-/// The address that this machine has in a subnet: the one that it would send from. Nothing is sent.
-fn source(subnet: Subnet) -> Option<Ipv4Addr> {
-    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
-    socket.connect((subnet.nth(1), 9)).ok()?;
-    match socket.local_addr().ok()?.ip() {
-        std::net::IpAddr::V4(address) if subnet.contains(address) => Some(address),
-        _ => None,
-    }
 }
 
 /// Whether a route of this machine lies where Swarm puts its overlay networks.

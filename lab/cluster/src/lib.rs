@@ -26,7 +26,7 @@ pub use exec::Output;
 pub use name::{BadName, Name};
 pub use node::{NODE_SOCKETS, Role, manager_engine, node_engine, node_of};
 pub use outer::Outer;
-pub use subnet::Subnet;
+pub use swarm::Subnet;
 
 /// The cluster's name unless told otherwise.
 pub const DEFAULT_NAME: &str = "swarmlab";

@@ -1,71 +1,9 @@
 //! Choosing subnets that collide with nothing.
 
-use std::fmt;
 use std::net::Ipv4Addr;
-use std::str::FromStr;
 
-use anyhow::{Context as _, Result, bail};
-use serde::Serialize;
-
-/// A range of IPv4 addresses, as `192.168.101.0/24`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Subnet {
-    address: u32,
-    prefix: u8,
-}
-
-impl Subnet {
-    /// The subnet that has this address and this many leading bits.
-    pub fn new(address: Ipv4Addr, prefix: u8) -> Subnet {
-        Subnet { address: u32::from(address) & mask(prefix), prefix }
-    }
-
-    /// Whether both have an address in common.
-    pub fn overlaps(self, other: Subnet) -> bool {
-        let mask = mask(self.prefix.min(other.prefix));
-        self.address & mask == other.address & mask
-    }
-
-    /// Whether the address lies in it.
-    pub fn contains(self, address: Ipv4Addr) -> bool {
-        self.overlaps(Subnet::new(address, 32))
-    }
-
-    /// The nth address.
-    pub fn nth(self, n: u32) -> Ipv4Addr {
-        Ipv4Addr::from(self.address + n)
-    }
-}
-
-fn mask(prefix: u8) -> u32 {
-    u32::MAX.checked_shl(32 - u32::from(prefix.min(32))).unwrap_or(0)
-}
-
-impl fmt::Display for Subnet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", Ipv4Addr::from(self.address), self.prefix)
-    }
-}
-
-impl Serialize for Subnet {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl FromStr for Subnet {
-    type Err = anyhow::Error;
-
-    fn from_str(text: &str) -> Result<Subnet> {
-        let wrong = || format!("{text:?} is not a subnet such as 192.168.101.0/24");
-        let (address, prefix) = text.split_once('/').with_context(wrong)?;
-        let prefix: u8 = prefix.parse().with_context(wrong)?;
-        if prefix > 32 {
-            bail!(wrong());
-        }
-        Ok(Subnet::new(address.parse().with_context(wrong)?, prefix))
-    }
-}
+use anyhow::{Result, bail};
+use swarm::Subnet;
 
 /// The routes of this machine that are narrower than everything, from the kernel's table.
 pub fn routes(table: &str) -> Vec<Subnet> {
@@ -109,15 +47,6 @@ mod tests {
     }
 
     #[test]
-    fn overlap_is_one_holding_the_other() {
-        assert!(subnet("10.0.0.0/8").overlaps(subnet("10.1.2.0/24")));
-        assert!(subnet("10.1.2.0/24").overlaps(subnet("10.0.0.0/8")));
-        assert!(!subnet("192.168.1.0/24").overlaps(subnet("192.168.2.0/24")));
-        assert!(subnet("0.0.0.0/0").overlaps(subnet("192.168.2.0/24")));
-        assert!(subnet("192.168.1.0/24").contains(Ipv4Addr::new(192, 168, 1, 77)));
-    }
-
-    #[test]
     fn the_kernel_s_table_is_read_but_for_the_default_route() {
         let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
             eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
@@ -142,12 +71,5 @@ mod tests {
     fn candidates_stay_outside_of_swarm_s_pool() {
         let swarm = subnet("10.0.0.0/8");
         assert!(free(200, &[]).unwrap().iter().all(|candidate| !candidate.overlaps(swarm)));
-    }
-
-    #[test]
-    fn what_is_not_a_subnet_is_refused() {
-        for text in ["", "10.0.0.0", "10.0.0.0/33", "x/8"] {
-            assert!(text.parse::<Subnet>().is_err(), "{text}");
-        }
     }
 }
