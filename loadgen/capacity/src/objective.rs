@@ -87,9 +87,12 @@ impl Objective {
         Objective { text: "errors < 1%".to_owned(), metric: Metric::Errors { share: 0.01 } }
     }
 
-    /// Whether it speaks of errors.
-    pub fn is_about_errors(&self) -> bool {
-        matches!(self.metric, Metric::Errors { .. })
+    /// The objectives of a search for which these were asked: with [`Objective::few_errors`] where none speaks of errors.
+    pub fn all(mut asked: Vec<Self>) -> Vec<Self> {
+        if !asked.iter().any(|objective| matches!(objective.metric, Metric::Errors { .. })) {
+            asked.push(Self::few_errors());
+        }
+        asked
     }
 
     /// The ratio has to stay below this.

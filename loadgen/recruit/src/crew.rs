@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use agents::{Fleet, Token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rand::RngExt as _;
 use swarm::bollard::models::SecretSpec;
 use swarm::{Engine, Swarm, patient};
 use tokio::runtime::Runtime;
@@ -49,7 +48,7 @@ pub fn hire(
     let listener =
         TcpListener::bind(SocketAddr::new(own, 0)).map_err(|cause| Error::Address { address: own, cause })?;
     let address = listener.local_addr()?;
-    let run = format!("loadgen-{:08x}", rand::rng().random::<u32>());
+    let run = format!("loadgen-{:08x}", rand::random::<u32>());
     let janitor = Waiting::start(swarm.engine().host(), &run)?;
     let tasks = runtime.block_on(deploy(&swarm, wanted, &run, &token, address))?;
     tell(&format!("{tasks} agents are to come to {address}"));

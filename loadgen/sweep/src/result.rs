@@ -110,6 +110,20 @@ pub struct Dockercoins {
     pub ledger: String,
 }
 
+impl Dockercoins {
+    /// The application as it comes: 100 ms each, and one request at a time in rng.
+    pub fn plain() -> Self {
+        Self {
+            rng_delay_ms: 100.0,
+            hasher_delay_ms: 100.0,
+            think_ms: 100.0,
+            rng_concurrency: 1,
+            loops: 1,
+            ..Self::default()
+        }
+    }
+}
+
 impl Settings {
     /// How many steps there are, repeats among them.
     pub fn steps(&self) -> usize {

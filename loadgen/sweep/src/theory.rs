@@ -78,17 +78,6 @@ pub fn measured(settings: &Settings, steps: &[Step]) -> Option<Network> {
 mod tests {
     use super::*;
 
-    fn settings() -> Dockercoins {
-        Dockercoins {
-            rng_delay_ms: 100.0,
-            hasher_delay_ms: 100.0,
-            think_ms: 100.0,
-            rng_concurrency: 1,
-            loops: 1,
-            ..Dockercoins::default()
-        }
-    }
-
     fn with(dockercoins: Dockercoins) -> Settings {
         Settings { dockercoins: Some(dockercoins), ..Settings::default() }
     }
@@ -99,21 +88,21 @@ mod tests {
 
     #[test]
     fn ten_workers_and_three_rng_give_thirty() {
-        let expected = expect(&with(settings()), &replicas(10, 3)).expect("finite");
+        let expected = expect(&with(Dockercoins::plain()), &replicas(10, 3)).expect("finite");
         assert!((expected.constant.throughput - 30.0).abs() < 1e-9);
         assert!(expected.random.throughput < 30.0);
     }
 
     #[test]
     fn loops_count_as_workers() {
-        let two_loops = Dockercoins { loops: 2, ..settings() };
+        let two_loops = Dockercoins { loops: 2, ..Dockercoins::plain() };
         let expected = expect(&with(two_loops), &replicas(1, 1)).expect("finite");
         assert!((expected.constant.throughput - 20.0 / 3.0).abs() < 1e-9);
     }
 
     #[test]
     fn without_delays_theory_is_silent() {
-        let none = Dockercoins { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..settings() };
+        let none = Dockercoins { rng_delay_ms: 0.0, hasher_delay_ms: 0.0, think_ms: 0.0, ..Dockercoins::plain() };
         assert!(expect(&with(none), &replicas(10, 1)).is_none());
         assert!(expect(&Settings::default(), &replicas(10, 1)).is_none());
     }

@@ -37,10 +37,8 @@ pub async fn reap(service: &Service) -> Result<usize, Error> {
     let mut ended = 0;
     for one in &all {
         let expired = one.labels.expires <= now;
-        let own = by_age(&all, &one.labels.user, now);
-        if (expired || (young(one) && is_beyond(&own, &one.id, service.config.limit)))
-            && service.scheduler.remove(&one.id).await?
-        {
+        let beyond = || is_beyond(&by_age(&all, &one.labels.user, now), &one.id, service.config.limit);
+        if (expired || (young(one) && beyond())) && service.scheduler.remove(&one.id).await? {
             tracing::info!(environment = one.id, user = one.labels.user, expired, "ended");
             service.count.expired.inc();
             ended += 1;

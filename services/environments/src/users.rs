@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use base16ct::lower::encode_string;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
 
@@ -105,21 +106,17 @@ impl Keys {
         // No user's name has a zero, so no other pair gives the same bytes.
         mac.update(&[0]);
         mac.update(key.as_bytes());
-        format!("env-{}", &hex(&mac.finalize().into_bytes())[..32])
+        format!("env-{}", &encode_string(&mac.finalize().into_bytes())[..32])
     }
 }
 
 /// The digest of a text, in hexadecimal digits.
 pub fn fingerprint(text: &str) -> String {
-    hex(&digest(text))
+    encode_string(&digest(text))
 }
 
 fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(file: &Path) -> Result<String, String> {

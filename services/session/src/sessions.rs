@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rand::Rng;
 use tokio::time::{Duration, Instant};
 
 /// How long a session lives without a visit.
@@ -43,7 +42,7 @@ impl Sessions {
 
     /// Begins a session with its first visit. Its id is always a new one: one that a visitor brings could be somebody else's choice.
     pub fn begin(&self) -> (String, Session) {
-        let id = format!("{:032x}", u128::from_be_bytes(random()));
+        let id = format!("{:032x}", rand::random::<u128>());
         let session = Session { visits: 1, note: String::new() };
         let mut all = self.all();
         if all.len() >= MOST {
@@ -73,12 +72,6 @@ impl Sessions {
     fn all(&self) -> MutexGuard<'_, HashMap<String, (Session, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    rand::rng().fill_bytes(&mut bytes);
-    bytes
 }
 
 #[cfg(test)]

@@ -133,10 +133,7 @@ impl Args {
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let options = args.options()?;
     let config = args.config().map_err(WrongUsage::new)?;
-    let mut objectives = args.objective.clone();
-    if !objectives.iter().any(Objective::is_about_errors) {
-        objectives.push(Objective::few_errors());
-    }
+    let objectives = Objective::all(args.objective.clone());
     if let Some(folder) = &args.out {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }

@@ -111,14 +111,7 @@ fn plain() -> Settings {
     Settings {
         scaled: "worker".to_owned(),
         replicas: (1..=10).collect(),
-        dockercoins: Some(Dockercoins {
-            rng_delay_ms: 100.0,
-            hasher_delay_ms: 100.0,
-            think_ms: 100.0,
-            rng_concurrency: 1,
-            loops: 1,
-            ..Dockercoins::default()
-        }),
+        dockercoins: Some(Dockercoins::plain()),
         ..Settings::default()
     }
 }
