@@ -7,6 +7,7 @@ mod lifecycle;
 mod limits;
 mod measure;
 mod network;
+mod outside;
 mod refusals;
 mod steps;
 mod updates;

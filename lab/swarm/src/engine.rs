@@ -151,7 +151,7 @@ impl Engine {
                 managers: managers.into_iter().filter_map(|peer| peer.addr).collect(),
             });
         }
-        Ok(Swarm::new(self))
+        Ok(Swarm::new(self, swarm.node_id.unwrap_or_default()))
     }
 }
 
@@ -265,7 +265,7 @@ mod tests {
             let host = engine(status, body).await;
             let docker = open(&host).unwrap();
             let (version, api) = (String::new(), OLDEST_API);
-            let swarm = Swarm::new(Engine { docker, host, version, api, oldest_api: None });
+            let swarm = Swarm::new(Engine { docker, host, version, api, oldest_api: None }, String::new());
             let seen = match swarm.network("web").await {
                 Ok(found) => found.map_or("none".to_owned(), |_| "one".to_owned()),
                 Err(error) => error.to_string(),

@@ -130,6 +130,9 @@ pub enum Error {
         /// Swarm's reason, with the failing task's error where there is one.
         message: String,
     },
+    /// The containers of a compose project are not as they would have to be.
+    #[error("{0}")]
+    Compose(String),
     /// Something else that the engine answered.
     #[error("Docker could not {what}: {cause}")]
     Api {

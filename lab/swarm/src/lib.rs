@@ -1,4 +1,4 @@
-//! Nodes, services, tasks and scaling of a Swarm, through Docker's HTTP API.
+//! Nodes, services, tasks and scaling of a Swarm, and the containers of a compose project, through Docker's HTTP API.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), swarm::Error> {
@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+pub mod compose;
 mod engine;
 mod error;
 pub mod kernel;
@@ -23,16 +24,18 @@ mod subnet;
 mod swarm;
 pub mod table;
 mod task;
+mod usage;
 mod wait;
 
 pub use engine::{ApiVersion, DEFAULT_HOST, Engine, OLDEST_API, exported};
 pub use error::Error;
 pub use node::{MACHINE, Node};
 pub use patience::patient;
-pub use service::{Mode, Service, Update};
+pub use service::{Mode, Port, Service, Update};
 pub use subnet::{BadSubnet, Subnet, towards};
 pub use swarm::Swarm;
 pub use task::{Phase, State, Task};
+pub use usage::{Used, used};
 pub use wait::Converged;
 
 /// The client that everything here goes through, for what this crate does not wrap.

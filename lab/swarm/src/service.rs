@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
-use bollard::models::ServiceUpdateStatusStateEnum;
+use bollard::models::{
+    EndpointPortConfig, EndpointPortConfigPublishModeEnum, Mount, MountType, ServiceUpdateStatusStateEnum,
+};
 use serde::Serialize;
 
 /// How many tasks a service has.
@@ -69,8 +72,31 @@ pub struct Service {
     pub update: Option<Update>,
     /// The stack that it belongs to, where there is one.
     pub stack: Option<String>,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
     /// The variables that its tasks are started with, but for the image's own.
     pub environment: BTreeMap<String, String>,
+    /// Identifiers of the networks that its tasks join; the routing mesh's own is not among them.
+    pub networks: Vec<String>,
+    /// The virtual IPs that its name leads to, without the routing mesh's.
+    pub virtual_ips: Vec<IpAddr>,
+    /// The ports that it publishes.
+    pub ports: Vec<Port>,
+    /// Processors that each task may use, where they are limited.
+    pub cpu_limit: Option<f64>,
+    /// What its tasks write to beside their own file systems: volumes, and folders of the nodes.
+    pub writes_to: Vec<String>,
+}
+
+/// A port that a service publishes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Port {
+    /// The port of the nodes; 0 where Swarm is to choose one.
+    pub published: u16,
+    /// The tasks' own.
+    pub target: u16,
+    /// Only the nodes that run a task have it open, and lead to that task alone (`mode=host`).
+    pub host_mode: bool,
 }
 
 impl From<&bollard::models::Service> for Service {
@@ -88,7 +114,18 @@ impl From<&bollard::models::Service> for Service {
             Mode::Replicated(count(mode.replicated.and_then(|mode| mode.replicas)))
         };
         let labels = spec.labels.unwrap_or_default();
-        let container = spec.task_template.and_then(|template| template.container_spec).unwrap_or_default();
+        let template = spec.task_template.unwrap_or_default();
+        // Before API 1.44 networks might stand beside the template.
+        let networks = template.networks.or(spec.networks).unwrap_or_default();
+        let networks: Vec<String> = networks.into_iter().filter_map(|network| network.target).collect();
+        let limits = template.resources.and_then(|resources| resources.limits);
+        let nano = limits.and_then(|limits| limits.nano_cpus).filter(|nano| *nano > 0);
+        let endpoint = service.endpoint.clone().unwrap_or_default();
+        let own = |id: &Option<String>| id.as_ref().is_some_and(|id| networks.contains(id));
+        let virtual_ips = endpoint.virtual_ips.unwrap_or_default().into_iter();
+        let virtual_ips = virtual_ips.filter(|ip| own(&ip.network_id)).filter_map(|ip| address(ip.addr.as_deref()?));
+        let container = template.container_spec.unwrap_or_default();
+        let mounts = container.mounts.unwrap_or_default();
         let variables = container.env.unwrap_or_default();
         let variables = variables.iter().filter_map(|pair| pair.split_once('='));
         Service {
@@ -107,7 +144,35 @@ impl From<&bollard::models::Service> for Service {
                 Some(Update { state: state.to_string(), message: status.message.unwrap_or_default() })
             }),
             stack: labels.get("com.docker.stack.namespace").cloned(),
+            labels: labels.into_iter().collect(),
             environment: variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            virtual_ips: virtual_ips.collect(),
+            ports: endpoint.ports.unwrap_or_default().iter().map(Port::from).collect(),
+            cpu_limit: nano.map(|nano| nano as f64 / 1e9),
+            writes_to: mounts.iter().filter_map(written).collect(),
+            networks,
+        }
+    }
+}
+
+/// An address without the length of its prefix, as `10.0.1.5/24` has it.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split('/').next()?.parse().ok()
+}
+
+/// What is written to through a mount, where it outlives the task or is the node's.
+fn written(mount: &Mount) -> Option<String> {
+    let lasting = matches!(mount.typ, Some(MountType::VOLUME | MountType::BIND));
+    (lasting && !mount.read_only.unwrap_or(false)).then(|| mount.source.clone().unwrap_or_default())
+}
+
+impl From<&EndpointPortConfig> for Port {
+    fn from(port: &EndpointPortConfig) -> Self {
+        let number = |port: Option<i64>| port.and_then(|port| u16::try_from(port).ok()).unwrap_or_default();
+        Port {
+            published: number(port.published_port),
+            target: number(port.target_port),
+            host_mode: port.publish_mode == Some(EndpointPortConfigPublishModeEnum::HOST),
         }
     }
 }
@@ -145,5 +210,28 @@ mod tests {
         let update = service.update.unwrap();
         assert!(update.failed() && !update.busy());
         assert_eq!((service.endpoint_mode.as_str(), service.stack.as_deref()), ("vip", Some("dockercoins")));
+    }
+
+    #[test]
+    fn what_matters_to_whoever_asks_the_tasks_is_told() {
+        let raw: bollard::models::Service = serde_json::from_value(json!({
+            "ID": "s1",
+            "Spec": {"Name": "web", "TaskTemplate": {
+                "Networks": [{"Target": "n1"}],
+                "Resources": {"Limits": {"NanoCPUs": 500_000_000}},
+                "ContainerSpec": {"Image": "web", "Mounts": [
+                    {"Type": "volume", "Source": "data", "Target": "/data"},
+                    {"Type": "bind", "Source": "/etc/hosts", "Target": "/hosts", "ReadOnly": true},
+                    {"Type": "tmpfs", "Target": "/tmp"}]}}},
+            "Endpoint": {
+                "Ports": [{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}],
+                "VirtualIPs": [{"NetworkID": "n1", "Addr": "10.0.1.2/24"}, {"NetworkID": "ingress", "Addr": "10.0.0.4/24"}]},
+        }))
+        .unwrap();
+        let service = Service::from(&raw);
+        assert_eq!((service.networks, service.cpu_limit), (vec!["n1".to_owned()], Some(0.5)));
+        assert_eq!(service.virtual_ips, ["10.0.1.2".parse::<IpAddr>().unwrap()]);
+        assert_eq!(service.ports, [Port { published: 8080, target: 80, host_mode: true }]);
+        assert_eq!(service.writes_to, ["data"]);
     }
 }

@@ -18,16 +18,22 @@ const TRIES: usize = 5;
 #[derive(Debug, Clone)]
 pub struct Swarm {
     engine: Engine,
+    node_id: String,
 }
 
 impl Swarm {
-    pub(crate) fn new(engine: Engine) -> Swarm {
-        Swarm { engine }
+    pub(crate) fn new(engine: Engine, node_id: String) -> Swarm {
+        Swarm { engine, node_id }
     }
 
     /// The manager's engine.
     pub fn engine(&self) -> &Engine {
         &self.engine
+    }
+
+    /// The identifier of the node that the manager's engine is.
+    pub fn node_id(&self) -> &str {
+        &self.node_id
     }
 
     /// All nodes, by name.

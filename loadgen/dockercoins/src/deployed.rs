@@ -23,53 +23,30 @@ const LONGEST_ANSWER: u64 = 1 << 20;
 /// Where the replicas of a service answer, by replica.
 pub(crate) type Addresses = BTreeMap<String, SocketAddr>;
 
-/// Where hashes are counted.
-pub(crate) enum Counter {
-    /// The ledger itself, in which workers announce themselves.
-    Ledger(Box<Ledger>),
-    /// The page's figures, where Redis cannot be reached: only the sum is known, about once a second.
-    Page(String),
+/// Looks at the application once: at its ledger, and at the metrics of these replicas.
+pub(crate) async fn observe(ledger: &Ledger, replicas: &BTreeMap<String, Addresses>) -> Result<Observation, Error> {
+    let (counted, told) = tokio::join!(count(ledger), ask(replicas));
+    let (workers, hashes) = counted?;
+    let mut observation =
+        Observation { at: Instant::now(), workers, hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() };
+    for (service, replica, metrics) in told {
+        if let Some(load) = load(&service, &metrics) {
+            observation.loads.entry(service.clone()).or_default().insert(replica.clone(), load);
+        }
+        if let Some(used) = seconds(&metrics, "process_cpu_seconds_total") {
+            let name = host(&metrics).unwrap_or(replica);
+            observation.cpu.entry(service).or_default().insert(name, used);
+        }
+    }
+    Ok(observation)
 }
 
-impl Counter {
-    /// Looks at the application once.
-    pub async fn observe(&self, replicas: &BTreeMap<String, Addresses>) -> Result<Observation, Error> {
-        let (counted, told) = tokio::join!(self.count(), ask(replicas));
-        let (workers, hashes) = counted?;
-        let mut observation =
-            Observation { at: Instant::now(), workers, hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() };
-        for (service, replica, metrics) in told {
-            if let Some(load) = load(&service, &metrics) {
-                observation.loads.entry(service.clone()).or_default().insert(replica.clone(), load);
-            }
-            if let Some(used) = seconds(&metrics, "process_cpu_seconds_total") {
-                let name = host(&metrics).unwrap_or(replica);
-                observation.cpu.entry(service).or_default().insert(name, used);
-            }
-        }
-        Ok(observation)
-    }
-
-    async fn count(&self) -> Result<(Vec<ledger::Announcement>, i64), Error> {
-        match self {
-            Counter::Ledger(ledger) => {
-                let asked = async { tokio::try_join!(ledger.workers(), ledger.totals()) };
-                let asked =
-                    timeout(ANSWER_WITHIN, asked).await.map_err(|_| Error("Redis does not answer".to_owned()))?;
-                let (workers, totals) = asked.map_err(|error| Error(format!("Redis does not answer: {error}")))?;
-                Ok((workers.known, totals.hashes))
-            }
-            Counter::Page(address) => {
-                let body = get(address.as_str(), "/json").await?;
-                let page: serde_json::Value = serde_json::from_str(&body)
-                    .map_err(|error| Error(format!("webui at {address} answers no JSON: {error}")))?;
-                // The public application hands Redis' answer on as a string.
-                let hashes = &page["hashes"];
-                let hashes = hashes.as_i64().or_else(|| hashes.as_str()?.parse().ok());
-                Ok((Vec::new(), hashes.ok_or_else(|| Error(format!("webui at {address} tells no hashes: {body}")))?))
-            }
-        }
-    }
+/// The workers that announce themselves, and the hashes.
+async fn count(ledger: &Ledger) -> Result<(Vec<ledger::Announcement>, i64), Error> {
+    let asked = async { tokio::try_join!(ledger.workers(), ledger.totals()) };
+    let asked = timeout(ANSWER_WITHIN, asked).await.map_err(|_| Error("Redis does not answer".to_owned()))?;
+    let (workers, totals) = asked.map_err(|error| Error(format!("Redis does not tell: {error}")))?;
+    Ok((workers.known, totals.hashes))
 }
 
 /// The metrics of each replica, with its service and its name; one that does not tell, as those of the public application, is
@@ -159,9 +136,8 @@ mod tests {
     async fn a_replica_s_processor_time_stands_under_its_host_s_name() {
         let answer = format!("HTTP/1.0 200 OK\r\n\r\n{METRICS}");
         let rng = server(answer.leak()).await;
-        let page = Counter::Page(server("HTTP/1.0 200 OK\r\n\r\n{\"hashes\":42}").await.to_string());
         let replicas = BTreeMap::from([("rng".to_owned(), Addresses::from([("10.0.1.5".to_owned(), rng)]))]);
-        let seen = page.observe(&replicas).await.unwrap();
+        let seen = observe(&Ledger::in_memory(), &replicas).await.unwrap();
         assert_eq!(seen.cpu["rng"], BTreeMap::from([("4f2a".to_owned(), Duration::from_millis(500))]));
         assert_eq!(seen.loads["rng"]["10.0.1.5"].slots, 1);
         assert_eq!(super::host("process_cpu_seconds_total 0.5\n"), None);
@@ -179,19 +155,5 @@ mod tests {
             }
         });
         address
-    }
-
-    #[tokio::test]
-    async fn the_page_s_hashes_are_read_as_a_number_and_as_a_string() {
-        for answer in [
-            "HTTP/1.0 200 OK\r\n\r\n{\"coins\":1,\"hashes\":42,\"now\":1.5}",
-            "HTTP/1.0 200 OK\r\n\r\n{\"coins\":1,\"hashes\":\"42\",\"now\":1.5}",
-        ] {
-            let page = Counter::Page(server(answer).await.to_string());
-            assert_eq!(page.observe(&BTreeMap::new()).await.unwrap().hashes, 42);
-        }
-        let page = Counter::Page(server("HTTP/1.0 500 Broken\r\n\r\n").await.to_string());
-        let error = page.observe(&BTreeMap::new()).await.unwrap_err().to_string();
-        assert!(error.contains("500 Broken"), "{error}");
     }
 }

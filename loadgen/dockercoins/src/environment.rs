@@ -32,21 +32,18 @@ pub(crate) fn complete(found: &mut Settings, services: &BTreeMap<String, Environ
     found.ledger = "redis".to_owned();
 }
 
-/// Reads `NAME=value` pairs as the engine lists them.
-pub(crate) fn pairs(list: &[String]) -> Environment {
-    let pairs = list.iter().filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_is_set_is_read_and_the_rest_is_the_default() {
+        let pairs = |list: &[(&str, &str)]| -> Environment {
+            list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        };
         let services = BTreeMap::from([
-            ("rng".to_owned(), pairs(&["RNG_DELAY=50ms".to_owned(), "RNG_CONCURRENCY=2".to_owned()])),
-            ("worker".to_owned(), pairs(&["WORKER_KEEP_ALIVE=true".to_owned(), "PATH=/bin".to_owned()])),
+            ("rng".to_owned(), pairs(&[("RNG_DELAY", "50ms"), ("RNG_CONCURRENCY", "2")])),
+            ("worker".to_owned(), pairs(&[("WORKER_KEEP_ALIVE", "true"), ("PATH", "/bin")])),
         ]);
         let mut found = Settings::default();
         complete(&mut found, &services);

@@ -1,15 +1,16 @@
 //! The application as services of a Swarm, scaled through a manager's engine.
 //!
-//! From inside the application's network, as a container on it, Redis, the workers' announcements and each task's metrics
-//! are within reach; from outside only the published ports are, and the rate is that of the page's counter.
+//! It is measured from inside the application's network, as a task or a container on it: there Redis, the workers'
+//! announcements and each task's metrics are within reach.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use ledger::Ledger;
 use swarm::{Engine, Swarm as Manager};
 
 use crate::application::{Application, Observation};
-use crate::deployed::{Addresses, Counter, resolve};
+use crate::deployed::{Addresses, observe, resolve};
 use crate::environment::{Environment, complete};
 use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Node, Settings};
@@ -28,29 +29,13 @@ pub struct Config {
     pub host: Option<String>,
     /// Name of the stack; a service without a stack is looked for by its own name.
     pub stack: String,
-    /// From outside: the host that the ports are published on.
-    pub published_on: String,
-    /// From outside: published port of webui.
-    pub webui_port: u16,
-    /// From outside: published port of rng.
-    pub rng_port: u16,
-    /// From outside: published port of hasher.
-    pub hasher_port: u16,
     /// How long services may take to converge.
     pub bound: Duration,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            host: None,
-            stack: "dockercoins".to_owned(),
-            published_on: "127.0.0.1".to_owned(),
-            webui_port: 8000,
-            rng_port: 8001,
-            hasher_port: 8002,
-            bound: Duration::from_secs(90),
-        }
+        Self { host: None, stack: "dockercoins".to_owned(), bound: Duration::from_secs(90) }
     }
 }
 
@@ -62,7 +47,9 @@ pub struct Swarm {
     names: BTreeMap<String, String>,
     /// Replicas as they were found.
     found: Replicas,
-    counter: Counter,
+    /// Identifiers of the networks that the services are on.
+    networks: BTreeSet<String>,
+    ledger: Ledger,
     inside: bool,
     /// When each worker was last heard of: its announcement's own time, and when that was first seen.
     heard: BTreeMap<String, (f64, Instant)>,
@@ -80,21 +67,33 @@ impl Swarm {
         let manager = engine.swarm().await.map_err(said)?;
         let mut names = BTreeMap::new();
         let mut found = Replicas::new();
+        let mut networks = BTreeSet::new();
         for service in SERVICES {
             let full = full_name(&manager, &config.stack, service).await?;
+            networks.extend(manager.service(&full).await.map_err(said)?.networks);
             let saved = manager.save(std::slice::from_ref(&full)).await.map_err(said)?;
             found.insert(service.to_owned(), saved.get(&full).copied().unwrap_or(1));
             names.insert(service.to_owned(), full);
         }
         let inside = !resolve("tasks.rng", 80).await.is_empty();
-        let counter = if inside {
-            let ledger = ledger::Ledger::in_redis("redis://redis").map_err(|error| Error(error.to_string()))?;
-            Counter::Ledger(Box::new(ledger))
-        } else {
-            Counter::Page(format!("{}:{}", config.published_on, config.webui_port))
-        };
+        let ledger = Ledger::in_redis("redis://redis").map_err(|error| Error(error.to_string()))?;
         let workers = found.get("worker").copied().unwrap_or(1);
-        Ok(Self { manager, config, names, found, counter, inside, heard: BTreeMap::new(), workers })
+        Ok(Self { manager, config, names, found, networks, ledger, inside, heard: BTreeMap::new(), workers })
+    }
+
+    /// Whether this process is on the application's network, where it can be measured.
+    pub fn is_inside(&self) -> bool {
+        self.inside
+    }
+
+    /// The Swarm's manager.
+    pub fn manager(&self) -> &Manager {
+        &self.manager
+    }
+
+    /// Identifiers of the networks that the application is on.
+    pub fn networks(&self) -> Vec<String> {
+        self.networks.iter().cloned().collect()
     }
 
     /// Remembers who was heard of just now. The nodes' clocks are not compared with this one's.
@@ -205,24 +204,16 @@ impl Platform for Swarm {
 impl Application for Swarm {
     async fn observe(&mut self) -> Result<Observation, Error> {
         let mut replicas: BTreeMap<String, Addresses> = BTreeMap::new();
-        if self.inside {
-            for service in SERVICES {
-                replicas.insert(service.to_owned(), resolve(&format!("tasks.{service}"), 80).await);
-            }
+        for service in SERVICES {
+            replicas.insert(service.to_owned(), resolve(&format!("tasks.{service}"), 80).await);
         }
-        let observation = self.counter.observe(&replicas).await?;
+        let observation = observe(&self.ledger, &replicas).await?;
         self.hear(&observation);
         Ok(observation)
     }
 
     fn probes(&self) -> BTreeMap<String, String> {
-        let outside = |port| format!("http://{}:{port}/", self.config.published_on);
-        [("rng", self.config.rng_port), ("hasher", self.config.hasher_port)]
-            .map(|(service, port)| {
-                let url = if self.inside { format!("http://{service}/") } else { outside(port) };
-                (service.to_owned(), url)
-            })
-            .into()
+        ["rng", "hasher"].map(|service| (service.to_owned(), format!("http://{service}/"))).into()
     }
 
     async fn whole(&mut self) -> Result<bool, Error> {

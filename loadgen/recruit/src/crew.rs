@@ -14,8 +14,8 @@ use swarm::{Engine, Swarm, patient};
 use tokio::runtime::Runtime;
 
 use crate::janitor::{Waiting, sweep_up};
-use crate::spec::{Agents, labels};
-use crate::{Count, Error, Wanted, image, reachable};
+use crate::spec::{Agents, Program, labels};
+use crate::{Count, Error, Wanted, image, new_run, reachable};
 
 /// How long agents may take from their service's making until they have come: a node may have to pull their image.
 const COME: Duration = Duration::from_secs(60);
@@ -48,30 +48,28 @@ pub fn hire(
     let listener =
         TcpListener::bind(SocketAddr::new(own, 0)).map_err(|cause| Error::Address { address: own, cause })?;
     let address = listener.local_addr()?;
-    let run = format!("loadgen-{:08x}", rand::random::<u32>());
+    let run = new_run();
     let janitor = Waiting::start(swarm.engine().host(), &run)?;
-    let tasks = runtime.block_on(deploy(&swarm, wanted, &run, &token, address))?;
+    let tasks = runtime.block_on(deploy(&swarm, wanted, &run, &token, address, Program::Agent))?;
     tell(&format!("{tasks} agents are to come to {address}"));
     let fleet = gather(&runtime, &swarm, &run, &listener, tasks, &token, stop)?;
     Ok((fleet, janitor))
 }
 
 /// Makes the secret and the service. Returns how many tasks it has.
-async fn deploy(
+pub(crate) async fn deploy(
     swarm: &Swarm,
     wanted: &Wanted,
     run: &str,
     token: &Token,
     coordinator: SocketAddr,
+    program: Program,
 ) -> Result<usize, Error> {
     let image = match &wanted.image {
         Some(image) => image.clone(),
         None => image::of_manager(swarm).await?,
     };
-    let mut networks = Vec::new();
-    for name in &wanted.networks {
-        networks.push(network(swarm, name).await?);
-    }
+    let networks = networks(swarm, &wanted.networks).await?;
     let mut constraints = wanted.constraints.clone();
     constraints.extend(away(swarm, &wanted.away_from).await?);
     let docker = swarm.engine().docker();
@@ -82,7 +80,7 @@ async fn deploy(
         ..SecretSpec::default()
     };
     let secret = docker.create_secret(secret).await.map_err(|error| swarm::Error::api("make a secret", &error))?.id;
-    let agents = Agents { run, count: wanted.count, image, networks, constraints, secret, coordinator };
+    let agents = Agents { run, count: wanted.count, program, image, networks, constraints, secret, coordinator };
     let made = docker.create_service(agents.spec(), None).await;
     made.map_err(|error| swarm::Error::api("make the service of agents", &error))?;
     match wanted.count {
@@ -107,22 +105,27 @@ async fn placed(swarm: &Swarm, run: &str) -> Result<usize, Error> {
     }
 }
 
-/// The identifier of a network that tasks can join.
-async fn network(swarm: &Swarm, name: &str) -> Result<String, Error> {
-    let found = swarm.network(name).await?;
-    if let Some(network) = found.filter(|network| network.scope.as_deref() == Some("swarm")) {
-        return Ok(network.id.unwrap_or_default());
-    }
+/// The identifiers of networks that tasks can join, by name or identifier.
+async fn networks(swarm: &Swarm, wanted: &[String]) -> Result<Vec<String>, Error> {
     let docker = swarm.engine().docker();
     let all = docker.list_networks(None).await.map_err(|error| swarm::Error::api("list networks", &error))?;
-    let overlays =
-        all.into_iter().filter(|network| network.scope.as_deref() == Some("swarm") && network.ingress != Some(true));
-    let names: Vec<String> = overlays.filter_map(|network| network.name).collect();
-    let known = match names.as_slice() {
+    let overlays: Vec<(String, String)> = all
+        .into_iter()
+        .filter(|network| network.scope.as_deref() == Some("swarm") && network.ingress != Some(true))
+        .filter_map(|network| Some((network.id?, network.name?)))
+        .collect();
+    let known = || match overlays.as_slice() {
         [] => "the swarm has no overlay network of its own".to_owned(),
-        names => format!("there are {}", names.join(", ")),
+        overlays => {
+            let names: Vec<&str> = overlays.iter().map(|(_, name)| name.as_str()).collect();
+            format!("there are {}", names.join(", "))
+        }
     };
-    Err(Error::Network { name: name.to_owned(), known })
+    let find = |name: &String| {
+        let found = overlays.iter().find(|(id, own)| id == name || own == name);
+        found.map(|(id, _)| id.clone()).ok_or_else(|| Error::Network { name: name.clone(), known: known() })
+    };
+    wanted.iter().map(find).collect()
 }
 
 /// Constraints that keep agents from the nodes where these services run now.
@@ -132,7 +135,12 @@ async fn away(swarm: &Swarm, services: &[String]) -> Result<Vec<String>, Error> 
         let tasks = swarm.tasks(Some(service)).await?;
         nodes.extend(tasks.into_iter().filter(|task| task.desired.alive()).filter_map(|task| task.node_id));
     }
-    Ok(nodes.into_iter().map(|id| format!("node.id!={id}")).collect())
+    Ok(away_from_nodes(nodes))
+}
+
+/// Constraints that keep tasks from nodes, by their identifiers.
+pub(crate) fn away_from_nodes(nodes: impl IntoIterator<Item = String>) -> Vec<String> {
+    nodes.into_iter().map(|id| format!("node.id!={id}")).collect()
 }
 
 /// Waits for the agents, and looks at their tasks meanwhile: one that cannot start never comes.
@@ -182,7 +190,7 @@ fn gather(
 }
 
 /// Fails where a task has failed, or can be placed nowhere.
-async fn failing(swarm: &Swarm, run: &str) -> Result<(), Error> {
+pub(crate) async fn failing(swarm: &Swarm, run: &str) -> Result<(), Error> {
     for task in swarm.tasks(Some(run)).await? {
         let reason = match (&task.error, task.state.alive()) {
             (Some(reason), false) => reason.clone(),

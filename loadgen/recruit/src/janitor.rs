@@ -11,8 +11,11 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use swarm::bollard::Docker;
-use swarm::bollard::query_parameters::{ListSecretsOptionsBuilder, ListServicesOptionsBuilder};
+use swarm::bollard::models::ContainerSummary;
+use swarm::bollard::query_parameters::{
+    ListContainersOptionsBuilder, ListSecretsOptionsBuilder, ListServicesOptionsBuilder,
+};
+use swarm::bollard::{self, Docker};
 use swarm::{Engine, Swarm};
 
 use crate::{Error, LABEL};
@@ -61,7 +64,7 @@ pub fn wait(host: &str, run: &str) -> Result<(), Error> {
     })
 }
 
-/// Removes services with this label, then secrets: a secret that a service uses cannot be removed.
+/// Removes services with this label, then secrets, as a secret that a service uses cannot be removed, and containers.
 async fn remove(docker: &Docker, label: &str) -> Result<(), Error> {
     let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
     let mut last = None;
@@ -77,22 +80,59 @@ async fn remove(docker: &Docker, label: &str) -> Result<(), Error> {
 }
 
 /// Tries to remove everything; how much there was.
-async fn remove_once(
-    docker: &Docker,
-    filters: &HashMap<String, Vec<String>>,
-) -> Result<usize, swarm::bollard::errors::Error> {
+async fn remove_once(docker: &Docker, filters: &Filters) -> Result<usize, bollard::errors::Error> {
     let services = ListServicesOptionsBuilder::default().filters(filters).build();
-    let services = docker.list_services(Some(services)).await?;
+    let services = where_managed(docker.list_services(Some(services)).await)?;
     let secrets = ListSecretsOptionsBuilder::default().filters(filters).build();
-    let secrets = docker.list_secrets(Some(secrets)).await?;
-    let there = services.len() + secrets.len();
+    let secrets = where_managed(docker.list_secrets(Some(secrets)).await)?;
+    let containers = own_containers(docker, filters).await?;
+    let there = services.len() + secrets.len() + containers.len();
     for id in services.into_iter().filter_map(|service| service.id) {
         docker.delete_service(&id).await?;
     }
     for id in secrets.into_iter().filter_map(|secret| secret.id) {
         docker.delete_secret(&id).await?;
     }
+    for id in containers.into_iter().filter_map(|container| container.id) {
+        // Told to end first, so that it puts back what it has changed.
+        docker.stop_container(&id, None).await?;
+        docker.remove_container(&id, None).await?;
+    }
     Ok(there)
+}
+
+/// The engine's filters by label.
+type Filters = HashMap<String, Vec<String>>;
+
+/// A list of the Swarm's things; empty where the engine manages none.
+fn where_managed<T>(listed: Result<Vec<T>, bollard::errors::Error>) -> Result<Vec<T>, bollard::errors::Error> {
+    match listed {
+        Err(bollard::errors::Error::DockerResponseServerError { status_code: 503, .. }) => Ok(Vec::new()),
+        listed => listed,
+    }
+}
+
+/// The containers with a label, running or not, but for those of services: they are Swarm's to remove.
+async fn own_containers(docker: &Docker, filters: &Filters) -> Result<Vec<ContainerSummary>, bollard::errors::Error> {
+    let options = ListContainersOptionsBuilder::default().all(true).filters(filters).build();
+    let mut containers = docker.list_containers(Some(options)).await?;
+    let of_service = |labels: &HashMap<String, String>| labels.contains_key("com.docker.swarm.task.id");
+    containers.retain(|container| !container.labels.as_ref().is_some_and(of_service));
+    Ok(containers)
+}
+
+/// Removes the containers that runs have left on an engine whose sender died together with its janitor, and that have ended.
+///
+/// # Errors
+/// When the engine does not answer.
+pub(crate) async fn sweep_up_engine(docker: &Docker) -> Result<(), Error> {
+    let ended = vec!["exited".to_owned(), "dead".to_owned()];
+    let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()]), ("status".to_owned(), ended)]);
+    let api = |error| swarm::Error::api("remove what a run has left", &error);
+    for id in own_containers(docker, &filters).await.map_err(api)?.into_iter().filter_map(|container| container.id) {
+        docker.remove_container(&id, None).await.map_err(api)?;
+    }
+    Ok(())
 }
 
 /// Removes what runs have left whose coordinator died together with its janitor: services of agents that have all ended.

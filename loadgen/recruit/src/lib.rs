@@ -1,4 +1,5 @@
-//! Agents as a service of the Swarm: `loadgen bench --agents 6`.
+//! What loadgen starts inside a Swarm for the time of one run: agents that send load (`loadgen bench --agents 6`), what looks
+//! at the nodes' containers, and the whole program, where a sweep has to see what the application's own clients see.
 //!
 //! A [`Wanted`] crew becomes one service, whose tasks Swarm places, starts and supervises; each task is an agent that comes
 //! to the coordinator and proves the run's token, which it has as a Swarm secret. What was made has one label with the
@@ -7,9 +8,12 @@
 #![forbid(unsafe_code)]
 
 mod address;
+mod carry;
 mod crew;
 mod image;
 pub mod janitor;
+pub mod nodes;
+pub mod remote;
 mod spec;
 
 use std::net::IpAddr;
@@ -121,9 +125,40 @@ pub enum Error {
     /// The agents that came cannot be used.
     #[error(transparent)]
     Agents(#[from] agents::Error),
+    /// The engine's machine cannot run this program.
+    #[error(
+        "this program is built for {here}, and the engine's machine is {there}\n  name an image of loadgen that it can run, with --image"
+    )]
+    Architecture {
+        /// What this program is built for.
+        here: String,
+        /// What the engine says.
+        there: String,
+    },
+    /// Somebody else changes the same.
+    #[error(
+        "another sweep scales {changes} now, and two would measure each other\n  wait until it is done; one whose machine was lost is taken away by the next sweep, when its task has ended"
+    )]
+    Taken {
+        /// What is changed.
+        changes: String,
+    },
+    /// The manager runs no task.
+    #[error(
+        "the task that measures cannot start on this manager: {reason}\n  is its node active (`docker node ls`)? `docker node update --availability active NODE`, or use another manager's engine"
+    )]
+    Manager {
+        /// What Swarm says.
+        reason: String,
+    },
     /// This machine refuses something.
     #[error("the system refused what agents need: {0}")]
     System(#[from] std::io::Error),
+}
+
+/// A name for a run that no other has.
+fn new_run() -> String {
+    format!("loadgen-{:08x}", rand::random::<u32>())
 }
 
 /// What to do about Swarm's reason, where that is known.

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 
 use swarm::bollard::models::{
-    EndpointSpec, EndpointSpecModeEnum, NetworkAttachmentConfig, ServiceSpec, ServiceSpecMode,
+    EndpointSpec, EndpointSpecModeEnum, Mount, MountType, NetworkAttachmentConfig, ServiceSpec, ServiceSpecMode,
     ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec, TaskSpecContainerSpecFile,
     TaskSpecContainerSpecSecrets, TaskSpecPlacement, TaskSpecRestartPolicy, TaskSpecRestartPolicyConditionEnum,
 };
 
+use crate::remote::SOCKET;
 use crate::{Count, LABEL};
 
 /// The token's file in a task. Swarm mounts secrets there, in memory.
@@ -18,6 +19,7 @@ const TOKEN_FILE: &str = "/run/secrets/token";
 pub(crate) struct Agents<'a> {
     pub run: &'a str,
     pub count: Count,
+    pub program: Program,
     pub image: String,
     /// Identifiers of the networks.
     pub networks: Vec<String>,
@@ -27,9 +29,28 @@ pub(crate) struct Agents<'a> {
     pub coordinator: SocketAddr,
 }
 
+/// What the tasks do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// Send load.
+    Agent,
+    /// Tell what the containers of their node use.
+    Node,
+}
+
 /// What is labelled with the run's name.
 pub(crate) fn labels(run: &str) -> HashMap<String, String> {
     HashMap::from([(LABEL.to_owned(), run.to_owned())])
+}
+
+/// The engine's socket, for a task that asks the engine of its node.
+pub(crate) fn socket() -> Mount {
+    Mount {
+        typ: Some(MountType::BIND),
+        source: Some(SOCKET.to_owned()),
+        target: Some(SOCKET.to_owned()),
+        ..Mount::default()
+    }
 }
 
 impl Agents<'_> {
@@ -47,9 +68,16 @@ impl Agents<'_> {
             secret_id: Some(self.secret),
             secret_name: Some(self.run.to_owned()),
         };
+        let (command, user, mounts) = match self.program {
+            Program::Agent => ("agent", None, None),
+            // The engine's socket is root's.
+            Program::Node => ("node", Some("0:0".to_owned()), Some(vec![socket()])),
+        };
         let container = TaskSpecContainerSpec {
             image: Some(self.image),
-            args: Some(vec!["agent".to_owned()]),
+            args: Some(vec![command.to_owned()]),
+            user,
+            mounts,
             // The agent's own table shows where it ran.
             hostname: Some("{{.Node.Hostname}}".to_owned()),
             env: Some(vec![
@@ -105,6 +133,7 @@ mod tests {
         let agents = Agents {
             run: "loadgen-1",
             count,
+            program: Program::Agent,
             image: "127.0.0.1:5000/loadgen:v1".into(),
             networks: vec!["n1".into()],
             constraints: vec!["node.role==worker".into()],

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use instrument::machine::TICKS_PER_SECOND;
 use rustix::process::{Pid, Signal, kill_process_group};
 use sweep::platform::Error;
 use tokio::net::TcpStream;
@@ -13,7 +14,6 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
 use crate::served::Used;
-use crate::usage::TICKS_PER_SECOND;
 
 /// A copy that was told to end has so long to do so.
 const END: Duration = Duration::from_secs(5);

@@ -8,7 +8,7 @@ use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Settings};
 
 use crate::copy::{Copy, free_address};
-use crate::served::{Served, Used};
+use crate::served::{Busy, Served, Snapshot};
 
 /// Where a command has its own port.
 const PORT: &str = "{port}";
@@ -161,9 +161,10 @@ impl Served for Processes {
         self.copies.iter().find(|copy| copy.address == address).map(|copy| copy.name.clone())
     }
 
-    async fn usage(&mut self) -> Result<Vec<Used>, Error> {
+    async fn usage(&mut self) -> Result<Snapshot, Error> {
         let copies = self.copies.iter().map(|copy| copy.used(&self.config.name));
-        Ok(copies.chain(self.beside.iter().map(|(name, copy)| copy.used(name))).collect())
+        let tasks = copies.chain(self.beside.iter().map(|(name, copy)| copy.used(name))).collect();
+        Ok(Snapshot { tasks, nodes: Busy::here().into_iter().collect(), notes: Vec::new() })
     }
 
     async fn check(&mut self) -> Result<(), Error> {

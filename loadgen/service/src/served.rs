@@ -18,17 +18,51 @@ pub trait Served: Platform {
     /// The name of the replica at an address, where it has one.
     fn replica_at(&self, address: SocketAddr) -> Option<String>;
 
-    /// What every task of every service that belongs together has used until now.
+    /// What every task of every service that belongs together has used until now, and how busy its machines were.
     ///
     /// # Errors
     /// The platform cannot be asked.
-    async fn usage(&mut self) -> Result<Vec<Used>, Error>;
+    async fn usage(&mut self) -> Result<Snapshot, Error>;
 
     /// Whether all replicas still run.
     ///
     /// # Errors
     /// One of them has ended: which, and its own last words.
     async fn check(&mut self) -> Result<(), Error>;
+}
+
+/// What was used until now.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Snapshot {
+    /// By the tasks.
+    pub tasks: Vec<Used>,
+    /// By all that runs on their machines.
+    pub nodes: Vec<Busy>,
+    /// What is not known and why, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// How busy a machine was since it began.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Busy {
+    /// Its name.
+    pub node: String,
+    /// Its processors.
+    pub processors: u32,
+    /// How long they were busy, all together.
+    pub busy: Duration,
+}
+
+impl Busy {
+    /// This machine, where it tells.
+    pub fn here() -> Option<Self> {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Some(Self {
+            node: kit::host::name(),
+            processors: u32::try_from(processors).unwrap_or(u32::MAX),
+            busy: instrument::machine::busy()?,
+        })
+    }
 }
 
 /// What a task has used since it began.

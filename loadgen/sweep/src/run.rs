@@ -5,6 +5,7 @@ mod steps;
 
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use self::pace::Pace;
@@ -27,7 +28,7 @@ pub struct Plan {
 }
 
 /// Where a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outlook {
     /// The step under way, from 1.
     pub step: usize,

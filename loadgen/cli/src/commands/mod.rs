@@ -9,6 +9,7 @@ mod completions;
 mod draw;
 mod fit;
 mod janitor;
+mod node;
 mod percent;
 mod ping;
 mod predict;
@@ -66,6 +67,8 @@ pub enum Command {
     Completions(completions::Args),
     #[command(hide = true)]
     Janitor(janitor::Args),
+    #[command(hide = true)]
+    Node(node::Args),
 }
 
 impl Command {
@@ -83,6 +86,7 @@ impl Command {
             Command::Fit(args) => fit::run(&args),
             Command::Completions(args) => completions::run(&args),
             Command::Janitor(args) => janitor::run(&args),
+            Command::Node(args) => node::run(&args),
         }
     }
 }

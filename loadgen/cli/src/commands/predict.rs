@@ -1,6 +1,7 @@
 //! Predicts throughput and waiting from the demands of the services, without running anything.
 
 mod json;
+mod service;
 mod text;
 
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ Examples:
   loadgen predict --workers 10 --set rng=3    ten workers and three rng
   loadgen predict --rng-delay 20ms --hasher-concurrency 1 --workers 1,5,20
   loadgen predict out/ --set rng=3            from the demands that a sweep has measured
+  loadgen predict scaling/ --replicas 1..12 --set db=2     from a sweep of any service, by its measured demands
   loadgen predict --json | jq .sentence
 
 The application is a closed queueing network: a worker thinks, asks rng, asks hasher, and begins again. For constant
@@ -44,6 +46,9 @@ pub struct Args {
     /// How many workers: a number, a range, or a list of both [default: 1..10, or those of the sweep]
     #[arg(long, value_name = "COUNTS", value_parser = list)]
     workers: Option<Counts>,
+    /// Of a sweep of any other service: how many replicas of it [default: those of the sweep]
+    #[arg(long, value_name = "COUNTS", value_parser = list, requires = "sweep", conflicts_with = "workers")]
+    replicas: Option<Counts>,
     /// Replicas of a service, as rng=3; may be given again
     #[arg(long, value_name = "SERVICE=N", value_parser = assignment)]
     set: Vec<(String, u32)>,
@@ -97,11 +102,40 @@ struct Answers {
 /// Prints what the model says.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let measured = args.sweep.as_deref().map(sweep::file::read).transpose()?;
+    if let Some(sweep) = measured.as_ref().filter(|sweep| sweep.settings.dockercoins.is_none()) {
+        return run_service(args, sweep);
+    }
+    if args.replicas.is_some() {
+        return Err(WrongUsage::new(
+            "--replicas is for the sweep of another service: dockercoins has --workers and --set",
+        )
+        .into());
+    }
     let answers = ask(args, measured).and_then(answer).map_err(WrongUsage::new)?;
     if args.json {
         println!("{:#}", json::json(&answers));
     } else {
         anstream::print!("{}", text::text(&answers));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The same for a sweep of a service that is not dockercoins.
+fn run_service(args: &Args, sweep: &sweep::result::Sweep) -> anyhow::Result<ExitCode> {
+    let delays = [args.rng_delay, args.hasher_delay, args.think];
+    let given =
+        delays.iter().any(Option::is_some) || args.rng_concurrency.is_some() || args.hasher_concurrency.is_some();
+    if given || args.loops.is_some() || args.workers.is_some() {
+        let wanted = "the sweep is not one of dockercoins: --replicas and --set are what can be asked about it";
+        return Err(WrongUsage::new(wanted).into());
+    }
+    let counts = args.replicas.as_ref().map(|counts| counts.0.clone());
+    let question = service::Question { sweep, counts, set: &args.set };
+    let answer = service::ask(&question).map_err(WrongUsage::new)?;
+    if args.json {
+        println!("{:#}", answer.json());
+    } else {
+        anstream::print!("{}", answer.text());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -119,7 +153,7 @@ fn plain() -> Settings {
 fn ask(args: &Args, measured: Option<sweep::result::Sweep>) -> Result<Question, String> {
     let settings = measured.as_ref().map_or_else(plain, |sweep| sweep.settings.clone());
     let Some(mut set) = settings.dockercoins.clone() else {
-        return Err("the sweep is not one of dockercoins, and says nothing of the demands of its services".to_owned());
+        return Err("the sweep is not one of dockercoins".to_owned());
     };
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     set.rng_delay_ms = args.rng_delay.map_or(set.rng_delay_ms, ms);

@@ -15,7 +15,7 @@ use super::WrongUsage;
 const COME: Duration = Duration::from_secs(60);
 
 /// Who sends the load.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct SenderArgs {
     /// Let an agent (`loadgen agent`) send its part of the load; with several, each has its part of one schedule
     #[arg(long, value_name = "HOST:PORT", requires = "token_file")]
@@ -62,8 +62,26 @@ pub fn read_token(path: &std::path::Path) -> anyhow::Result<Token> {
 }
 
 impl SenderArgs {
+    /// Whether somebody else than this process is to send.
+    pub fn is_asked_for(&self) -> bool {
+        self.agents.is_some() || !self.agent.is_empty()
+    }
+
+    /// The same, with agents on these networks unless others were named.
+    pub fn on(mut self, networks: Vec<String>) -> Self {
+        if self.agent_network.is_empty() {
+            self.agent_network = networks;
+        }
+        self
+    }
+
     /// Makes ready whoever sends.
     pub fn sender(&self, stop: &AtomicBool) -> anyhow::Result<Sender> {
+        self.sender_of(None, stop)
+    }
+
+    /// Makes ready whoever sends; agents are made through this engine, or through that of DOCKER_HOST.
+    pub fn sender_of(&self, host: Option<&str>, stop: &AtomicBool) -> anyhow::Result<Sender> {
         match (self.agents, self.listen) {
             (None, _) if self.agent.is_empty() => return Ok(Sender::Here),
             (Some(count), None) => {
@@ -75,7 +93,7 @@ impl SenderArgs {
                     away_from: self.agents_away_from.clone(),
                 };
                 let tell = |line: &str| anstream::eprintln!("{line}");
-                let (fleet, janitor) = recruit::hire(&wanted, None, self.coordinator, stop, &tell)?;
+                let (fleet, janitor) = recruit::hire(&wanted, host, self.coordinator, stop, &tell)?;
                 return Ok(Sender::Agents { fleet, held: Some(Box::new(janitor)) });
             }
             _ => {}

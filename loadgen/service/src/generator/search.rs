@@ -77,14 +77,15 @@ impl Generator {
         let (answer, evidence) = found.map_err(|error: Failed| Error(error.to_string()))?;
         let outcome = Outcome::of(&answer, &evidence, &objectives)?;
         self.last = Some(outcome.capacity.value);
-        Ok(Some(Measured {
+        let mut measured = Measured {
             throughput: Some(outcome.capacity),
             steady: outcome.sure,
             loop_time: outcome.times,
             generator_limit: outcome.limit,
-            notes: outcome.note.into_iter().collect(),
             ..usage_near(&looks, outcome.capacity.value).measured(from, Instant::now())
-        }))
+        };
+        measured.notes.extend(outcome.note);
+        Ok(Some(measured))
     }
 
     fn options(&self) -> Options {

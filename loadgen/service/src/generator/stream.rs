@@ -77,15 +77,16 @@ impl Generator {
         };
         let (report, _) = outcome.map_err(|error| Error(error.to_string()))?;
         let tally = live.tally();
-        Ok(Some(Measured {
+        let mut measured = Measured {
             steady: seen.steady,
             throughput: seen.throughput,
             loop_time: latency(&tally),
             shares: shares(platform, &report),
             generator_limit: report.generator.limits.first().cloned(),
-            notes: note_of_errors(&tally).into_iter().collect(),
             ..seen.usage.measured(seen.from, seen.to)
-        }))
+        };
+        measured.notes.extend(note_of_errors(&tally));
+        Ok(Some(measured))
     }
 }
 

@@ -32,6 +32,12 @@ impl Progress {
     }
 }
 
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Watcher for Progress {
     fn row(&mut self, row: usize, rows: usize, what: &str) {
         self.clear();

@@ -1,0 +1,219 @@
+//! Sweeps that are started on this machine, which is on none of the application's networks: they go to a task there.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail, ensure};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use serde_json::Value;
+use swarm::patience::shortfall;
+use swarm::patient;
+use tokio::process::{Child, Command};
+
+use crate::measure::{near_theory, steps};
+use crate::world::{STACK, World, within};
+
+/// A service whose capacity is arithmetic: one request at a time, each of 10 ms.
+const WEB: &str = "web";
+const WEB_RATE: f64 = 100.0;
+
+/// `loadgen sweep` on this machine, through the engine of head.
+async fn command(world: &World, arguments: &str) -> Result<Command> {
+    let bound = within().as_secs();
+    let mut command = Command::new("target/images/loadgen");
+    command
+        .arg("sweep")
+        .args(arguments.split_whitespace())
+        .args(["--json".to_owned(), format!("--converge={bound}s")])
+        .env("DOCKER_HOST", world.swarm().await?.engine().host())
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    Ok(command)
+}
+
+/// Runs it to its end, and returns its exit code, what it printed and what it said.
+async fn sweep(world: &World, arguments: &str) -> Result<(i32, String, String)> {
+    let folder = std::env::temp_dir().join(format!("e2e-sweep-{}", std::process::id()));
+    let ended = command(world, &format!("{arguments} --force --out {}", folder.display())).await?.output().await?;
+    // It may have been refused before there was a folder.
+    let _ = std::fs::remove_dir_all(&folder);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok((ended.status.code().unwrap_or(-1), text(&ended.stdout), text(&ended.stderr)))
+}
+
+async fn found(world: &World, arguments: &str) -> Result<Value> {
+    let (code, out, said) = sweep(world, arguments).await?;
+    ensure!(code == 0, "`sweep {arguments}` ended with {code}: {said}");
+    serde_json::from_str(&out).with_context(|| format!("`sweep {arguments}` printed {out}\n{said}"))
+}
+
+async fn refused(world: &World, arguments: &str, sentence: &str) -> Result<()> {
+    let (code, _, said) = sweep(world, arguments).await?;
+    ensure!(
+        code != 0 && said.contains(sentence),
+        "`sweep {arguments}` ended with {code} and did not say {sentence:?}: {said}"
+    );
+    Ok(())
+}
+
+/// The flagship experiment from where a student sits: as sure as the embedded one, with the same verdict.
+pub fn outside(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let before = world.converge("worker").await?.running.len();
+        let measure = patient(Duration::from_secs(5)).as_secs();
+        let sweep =
+            found(world, &format!("--platform swarm --stack {STACK} --workers 1,3,10 --measure {measure}s")).await?;
+        let steps = steps(&sweep)?;
+        for step in steps {
+            near_theory(step)?;
+            let rate = &step["throughput"];
+            let wide = rate["high"].as_f64().zip(rate["low"].as_f64()).map_or(9.9, |(high, low)| (high - low) / 2.0);
+            ensure!(wide < 0.5, "the rate is known to within {wide}: {rate}");
+        }
+        let last = steps.last().context("a step")?;
+        let (busy, p50) = (&last["utilisation"]["rng"], &last["probes"]["rng"]["p50_ms"]);
+        let (busy, p50) = busy.as_f64().zip(p50.as_f64()).context("rng's busy share and its probe")?;
+        ensure!(100.0 * (1.0 - busy) < shortfall(5.0), "rng is busy {:.1} %", 100.0 * busy);
+        ensure!(sweep["verdict"]["bottleneck"] == "rng" || busy < 0.95, "{}", sweep["verdict"]);
+        nothing_is_left(world).await?;
+        ensure!(before == world.converge("worker").await?.running.len(), "the workers are not as before");
+        Ok(format!("rng busy {:.1} % and its probe {p50:.0} ms with 10 workers, from this machine", 100.0 * busy))
+    }
+    .boxed()
+}
+
+/// Any service: its capacity is arithmetic, what limits it is named, and every wrong turn has its sentence.
+pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
+    async move {
+        let image = "127.0.0.1:5000/hasher:v1";
+        let create = |more: &str| {
+            format!("docker service create -q -d --name {WEB} --network {STACK} --endpoint-mode dnsrr {more}")
+        };
+        world.on("head", &format!("{} {image} --delay 10ms --concurrency 1", create(""))).await?;
+        let url = format!("http://{WEB}/");
+        let base = format!("--service {WEB} --url {url} --body x");
+        let closed =
+            found(world, &format!("{base} --replicas 1..4 --load closed:64 --image {}", crate::measure::IMAGE)).await?;
+        let mut rates = Vec::new();
+        for step in steps(&closed)? {
+            let (replicas, rate) = (&step["replicas"][WEB], &step["throughput"]["value"]);
+            let (replicas, rate) = replicas.as_f64().zip(rate.as_f64()).context("replicas and a rate")?;
+            let off = 100.0 * (rate / (WEB_RATE * replicas) - 1.0);
+            ensure!(off < 3.0 && -off < shortfall(5.0), "{replicas} replicas do {rate:.1}/s");
+            let tasks = step["placement"].as_array().context("a placement")?;
+            let told = tasks.iter().filter(|task| task["service"] == WEB && task["cpu_cores"].is_number()).count();
+            ensure!(told as f64 == replicas, "{told} of {replicas} tasks tell what they use: {}", step["notes"]);
+            rates.push(format!("{rate:.0}"));
+        }
+        // Requests wait for a sleep and not for a processor: only the objective limits them.
+        let capacity = found(world, &format!("{base} --replicas 2 --load capacity:p99<80ms")).await?;
+        let most = steps(&capacity)?[0]["throughput"]["value"].as_f64().context("a capacity")?;
+        ensure!(
+            most > 0.5 * 2.0 * WEB_RATE && most < 1.05 * 2.0 * WEB_RATE,
+            "2 replicas keep the objective up to {most:.0}/s"
+        );
+        // One schedule from three nodes.
+        let agents = format!("--agents global --agent-image {}", crate::measure::IMAGE);
+        let agents = found(world, &format!("{base} --replicas 2 --load closed:30 {agents}")).await?;
+        let rate = steps(&agents)?[0]["throughput"]["value"].as_f64().context("a rate")?;
+        ensure!((rate / (2.0 * WEB_RATE) - 1.0).abs() < 0.05 * shortfall(1.0), "agents bring {rate:.0}/s");
+
+        wrong_turns(world, &base).await?;
+        killed(world, &base).await?;
+        world.on("head", &format!("docker service rm {WEB}")).await?;
+        Ok(format!(
+            "1 to 4 replicas do {}/s; 2 keep p99 < 80 ms up to {most:.0}/s; agents {rate:.0}/s",
+            rates.join(", ")
+        ))
+    }
+    .boxed()
+}
+
+/// What can be got wrong leaves everything as it was.
+async fn wrong_turns(world: &World, base: &str) -> Result<()> {
+    refused(world, "--service nobody --url http://nobody/", "there is no service nobody").await?;
+    refused(world, &format!("--service {WEB} --url http://rng/"), "is the service dockercoins_rng, and not web")
+        .await?;
+    refused(world, &format!("--service {WEB} --url http://nowhere/"), "leads nowhere on the networks of web").await?;
+    refused(world, &format!("--service {STACK}_redis --url http://redis/"), "--volumes").await?;
+    world
+        .on(
+            "head",
+            &format!(
+                "docker service create -q -d --name everywhere --mode global --network {STACK} busybox:1 sleep 1d"
+            ),
+        )
+        .await?;
+    refused(world, "--service everywhere --url http://everywhere/", "cannot be scaled: it is global").await?;
+    world.on("head", "docker service rm everywhere").await?;
+    let folder = std::env::temp_dir().join(format!("e2e-first-{}", std::process::id()));
+    let first = command(world, &format!("{base} --replicas 1..3 --measure 30s --force --out {}", folder.display()))
+        .await?
+        .spawn()?;
+    runs(world, 1).await?;
+    refused(world, base, "another sweep scales web now").await?;
+    interrupt(first).await?;
+    let _ = std::fs::remove_dir_all(&folder);
+    as_before(world).await
+}
+
+/// A sweep that is killed leaves neither task nor lock, and the replicas are as before.
+async fn killed(world: &World, base: &str) -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("e2e-killed-{}", std::process::id()));
+    let mut child = command(world, &format!("{base} --replicas 3,2 --measure 60s --force --out {}", folder.display()))
+        .await?
+        .spawn()?;
+    runs(world, 1).await?;
+    let swarm = world.swarm().await?;
+    world
+        .until("three replicas", within(), || async {
+            let replicas = swarm.save(&[WEB.to_owned()]).await?[WEB];
+            Ok((replicas != 3).then(|| format!("{replicas}")))
+        })
+        .await?;
+    child.kill().await?;
+    let _ = std::fs::remove_dir_all(&folder);
+    as_before(world).await
+}
+
+/// Ends a sweep as ^C does.
+async fn interrupt(mut child: Child) -> Result<()> {
+    let Some(id) = child.id() else { bail!("the sweep has ended already") };
+    let done = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
+    ensure!(done.success(), "the sweep cannot be told to end");
+    let ended = tokio::time::timeout(patient(Duration::from_secs(30)), child.wait()).await;
+    ended.context("the sweep did not end within 30 s of ^C")??;
+    Ok(())
+}
+
+/// Waits until so many tasks of sweeps are there.
+async fn runs(world: &World, wanted: usize) -> Result<()> {
+    let look = || async {
+        let list = world.on("head", "docker ps -q -f label=swarmlab.loadgen.run").await?;
+        let count = list.split_whitespace().count();
+        Ok((count < wanted).then(|| format!("{count} run")))
+    };
+    world.until("the sweep's task", within(), look).await.map(drop)
+}
+
+async fn as_before(world: &World) -> Result<()> {
+    nothing_is_left(world).await?;
+    let swarm = world.swarm().await?;
+    let look = || async {
+        let replicas = swarm.save(&[WEB.to_owned()]).await?[WEB];
+        Ok((replicas != 1).then(|| format!("{replicas} replicas")))
+    };
+    world.until("one replica, as before", patient(Duration::from_secs(20)), look).await.map(drop)
+}
+
+/// Waits until no service, secret or container of a sweep is there.
+async fn nothing_is_left(world: &World) -> Result<()> {
+    let left = "docker service ls -q -f label=swarmlab.loadgen.run; docker secret ls -q -f label=swarmlab.loadgen.run; \
+                docker ps -q -f label=swarmlab.loadgen.run";
+    let look = || async move {
+        let left = world.on("head", left).await?;
+        Ok((!left.trim().is_empty()).then(|| left.trim().to_owned()))
+    };
+    world.until("the sweep's removal", patient(Duration::from_secs(20)), look).await.map(drop)
+}
