@@ -215,7 +215,7 @@ fn gather(listener: &TcpListener, wanted: usize, token: &Token, over: &AtomicBoo
                     links.push(link);
                 }
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::sleep(PAUSE),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::park_timeout(PAUSE),
             Err(error) => return Err(error),
         }
     }
@@ -232,7 +232,7 @@ pub fn answer(coordinator: &str, token: &Token, stop: &AtomicBool) -> Result<(),
         match TcpStream::connect(coordinator) {
             Ok(stream) => break stream,
             Err(error) if begun.elapsed() > patient(REACH) || stop.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(_) => std::thread::sleep(PAUSE),
+            Err(_) => std::thread::park_timeout(PAUSE),
         }
     };
     let mut link = Link::of_agent(stream, token).map_err(std::io::Error::other)?;

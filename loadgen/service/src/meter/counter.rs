@@ -62,7 +62,13 @@ impl Counter {
 
 /// Names that begin alike, for whoever mistyped one.
 pub(super) fn alike(metrics: &str, wanted: &Counter) -> String {
-    let names = metrics.lines().filter_map(|line| series(split(line)?.0).map(|(name, _)| name.to_owned()));
+    let keys = || metrics.lines().filter_map(|line| Some(split(line)?.0));
+    // The name is right, and the labels are not.
+    let own: Vec<&str> = keys().filter(|key| series(key).is_some_and(|(name, _)| name == wanted.name)).collect();
+    if !own.is_empty() {
+        return format!("it tells {}", own.join(", "));
+    }
+    let names = keys().filter_map(|key| series(key).map(|(name, _)| name.to_owned()));
     let mut names: Vec<String> = names.filter(|name| name.ends_with("_total")).collect();
     names.dedup();
     let near = |name: &String| name.chars().zip(wanted.name.chars()).take_while(|(a, b)| a == b).count();
@@ -120,6 +126,8 @@ mod tests {
         let wanted: Counter = "jobs_done".parse().expect("a counter");
         assert_eq!(alike(METRICS, &wanted), "it tells jobs_done_total, jobs_lost_total");
         assert_eq!(alike("", &wanted), "it tells no counter at all");
+        let labels: Counter = "jobs_done_total{state=\"gone\"}".parse().expect("a counter");
+        assert!(alike(METRICS, &labels).contains("jobs_done_total{state=\"bad\"}"));
         assert_eq!("jobs_done_total".parse::<Counter>().expect("a counter").unit(), "jobs_done/s");
     }
 
