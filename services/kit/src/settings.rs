@@ -80,6 +80,18 @@ mod tests {
 
     use super::*;
 
+    #[derive(clap::Args)]
+    struct Given {
+        /// A setting whose variable is there wherever tests run.
+        #[arg(long, env = "PATH", default_value = "nowhere")]
+        path: String,
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_flags_whatever_the_environment_says() {
+        assert_eq!(defaults::<Given>().path, "nowhere");
+    }
+
     #[test]
     fn durations_read_as_written() {
         assert_eq!(duration("100ms"), Ok(Duration::from_millis(100)));
