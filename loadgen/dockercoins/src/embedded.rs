@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use kit::listen;
 use kit::metrics::Metrics;
 use kit::serve::{Limits, Server, accept};
-use kit::slots::Slots;
+use kit::slots::{App, Slots};
 use ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -107,17 +107,11 @@ impl Platform for Embedded {
             match service.as_str() {
                 "rng" => {
                     let config = self.config.rng.clone();
-                    self.rng.scale(*count, |metrics| {
-                        let app = rng::app(&config, metrics);
-                        (app.router, app.slots)
-                    });
+                    self.rng.scale(*count, |metrics| rng::app(&config, metrics));
                 }
                 "hasher" => {
                     let config = self.config.hasher.clone();
-                    self.hasher.scale(*count, |metrics| {
-                        let app = hasher::app(&config, metrics);
-                        (app.router, app.slots)
-                    });
+                    self.hasher.scale(*count, |metrics| hasher::app(&config, metrics));
                 }
                 "worker" => self.scale_workers(*count as usize).await?,
                 other => {
@@ -204,12 +198,12 @@ impl Balanced {
         Target::new(&self.address.ip().to_string(), self.address.port())
     }
 
-    fn scale(&self, count: u32, build: impl Fn(&Metrics) -> (axum::Router, Arc<Slots>)) {
+    fn scale(&self, count: u32, build: impl Fn(&Metrics) -> App) {
         let mut replicas = lock(&self.replicas);
         while replicas.len() < count as usize {
             let metrics = Metrics::new(self.name);
-            let (app, slots) = build(&metrics);
-            replicas.push((Arc::new(Server::new(app, &metrics, &Limits::default())), slots));
+            let App { router, slots } = build(&metrics);
+            replicas.push((Server::new(router, &metrics, &Limits::default()), slots));
         }
         for (server, _) in replicas.split_off(count as usize) {
             tokio::spawn(async move { server.drain().await });
@@ -220,7 +214,7 @@ impl Balanced {
         let replicas = lock(&self.replicas);
         let load = |(number, (_, slots)): (usize, &(Arc<Server>, Arc<Slots>))| {
             let seen = slots.occupancy();
-            let load = Load { slots: seen.concurrency, busy: seen.busy_time, waiting: seen.waiting_time };
+            let load = Load { slots: seen.concurrency, busy: seen.busy.time, waiting: seen.waiting.time };
             (format!("{}.{}", self.name, number + 1), load)
         };
         replicas.iter().enumerate().map(load).collect()

@@ -148,7 +148,7 @@ impl Service {
 /// The routes.
 pub fn app(service: Arc<Service>, metrics: &Metrics) -> Router {
     let readiness = service.clone();
-    let readiness = Arc::new(move || readiness.ready.read().unwrap_or_else(PoisonError::into_inner).clone());
+    let readiness = move || readiness.ready.read().unwrap_or_else(PoisonError::into_inner).clone();
     let openapi = ([(header::CONTENT_TYPE, "application/json")], include_str!("openapi.json"));
     Router::new()
         .route("/environments", get(list).post(create))

@@ -48,7 +48,7 @@ pub fn app(template: Template, socket: PathBuf, metrics: &Metrics) -> Router {
         .fallback(pass)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
         .with_state(Arc::new(Proxy { template, socket }))
-        .merge(ops::routes(metrics.clone(), ops::always_ready()))
+        .merge(ops::routes(metrics.clone(), || Ok(())))
 }
 
 type Sent = Result<Bytes, BytesRejection>;

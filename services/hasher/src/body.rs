@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use http_body::Frame;
 use http_body_util::BodyExt;
 use kit::settings::show_size;
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 
 /// Why a body was not hashed, as its sender is told.
 pub type Refusal = (StatusCode, String);
@@ -31,9 +31,10 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
         }
         return Err(too_large());
     }
+    let slow = |_| (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {patience:?}\n"));
     let mut hash = Sha256::new();
     let mut size = 0;
-    while let Some(frame) = next(&mut body, patience).await? {
+    while let Some(frame) = timeout(patience, body.frame()).await.map_err(slow)? {
         let Ok(data) = frame.map_err(broken)?.into_data() else {
             continue;
         };
@@ -47,16 +48,6 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
     Ok(base16ct::lower::encode_string(&hash.finalize()))
 }
 
-/// The next piece of the body, within the bound. What has already arrived is taken without setting a timer.
-async fn next(body: &mut Body, patience: Duration) -> Result<Option<Result<Frame<Bytes>, axum::Error>>, Refusal> {
-    let mut frame = body.frame();
-    if let std::task::Poll::Ready(frame) = futures_util::poll!(&mut frame) {
-        return Ok(frame);
-    }
-    let slow = |_| (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {patience:?}\n"));
-    tokio::time::timeout(patience, frame).await.map_err(slow)
-}
-
 fn broken(_: axum::Error) -> Refusal {
     (StatusCode::BAD_REQUEST, "the body ended before its announced length\n".to_owned())
 }
@@ -64,7 +55,7 @@ fn broken(_: axum::Error) -> Refusal {
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would
 /// see a reset and never read why.
 fn discard(mut body: Body) {
-    tokio::spawn(tokio::time::timeout(LEFTOVER_TIME, async move {
+    tokio::spawn(timeout(LEFTOVER_TIME, async move {
         let mut left = LEFTOVER;
         while let Some(Ok(frame)) = body.frame().await {
             let size = frame.data_ref().map_or(0, |data| data.len() as u64);

@@ -18,7 +18,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use kit::metrics::Metrics;
-use kit::slots::Slots;
+use kit::slots::{App, Slots};
 use kit::{clock, host, ops, settings};
 
 /// Settings of the service.
@@ -40,22 +40,8 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            delay: Duration::from_millis(100),
-            concurrency: 0,
-            max_body: 4 << 30,
-            body_timeout: Duration::from_secs(30),
-        }
+        settings::defaults()
     }
-}
-
-/// The service: its routes, and its slots for those who run it in their own process.
-#[derive(Debug)]
-pub struct App {
-    /// The routes.
-    pub router: Router,
-    /// The slots that `POST /` holds.
-    pub slots: Arc<Slots>,
 }
 
 #[derive(Debug)]
@@ -75,7 +61,7 @@ pub fn app(config: &Config, metrics: &Metrics) -> App {
         .route("/", get(greet).post(digest).fallback(wrong_method))
         .fallback(wrong_path)
         .with_state(Arc::new(service))
-        .merge(ops::routes(metrics.clone(), ops::always_ready()));
+        .merge(ops::routes(metrics.clone(), || Ok(())));
     App { router, slots }
 }
 

@@ -3,52 +3,38 @@
 //! Tokio's timer counts whole milliseconds and rounds up, so a delay of 100 ms lasts 101 ms on average. Where a
 //! queueing law is compared with a measurement, that 1 % is the whole error budget; a timer descriptor has none of it.
 
+use std::io;
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
+};
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
 /// Sleeps for `delay`; returns at once, without a yield, for a delay of zero.
-#[cfg(target_os = "linux")]
 pub async fn sleep(delay: Duration) {
     if delay.is_zero() {
         return;
     }
-    if let Err(error) = linux::sleep(delay).await {
+    if let Err(error) = by_descriptor(delay).await {
         // Out of file descriptors is the likely cause; a rounded delay is better than none.
         tracing::debug!(%error, "no timer descriptor, sleeping by the coarse clock");
         tokio::time::sleep(delay).await;
     }
 }
 
-/// Sleeps for `delay`; returns at once, without a yield, for a delay of zero.
-#[cfg(not(target_os = "linux"))]
-pub async fn sleep(delay: Duration) {
-    if !delay.is_zero() {
-        tokio::time::sleep(delay).await;
-    }
-}
-
-#[cfg(target_os = "linux")]
-mod linux {
-    use std::io;
-    use std::os::fd::OwnedFd;
-    use std::time::Duration;
-
-    use rustix::time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-    };
-    use tokio::io::Interest;
-    use tokio::io::unix::AsyncFd;
-
-    pub async fn sleep(delay: Duration) -> io::Result<()> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let value = Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: i64::from(delay.subsec_nanos()) };
-        timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: value })?;
-        // SAFETY: the descriptor is open, and an `OwnedFd` stays the same open file until it is dropped, which only the
-        // `AsyncFd` that owns it does.
-        let timer: AsyncFd<OwnedFd> = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?;
-        timer.readable().await?.retain_ready();
-        Ok(())
-    }
+async fn by_descriptor(delay: Duration) -> io::Result<()> {
+    let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+    let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let value = Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: i64::from(delay.subsec_nanos()) };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: value })?;
+    // SAFETY: the descriptor is open, and an `OwnedFd` stays the same open file until it is dropped, which only the `AsyncFd` that
+    // owns it does.
+    let timer: AsyncFd<OwnedFd> = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?;
+    timer.readable().await?.retain_ready();
+    Ok(())
 }
 
 #[cfg(test)]

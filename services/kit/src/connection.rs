@@ -10,49 +10,39 @@ use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::Service;
 
-use crate::connections::Connections;
-use crate::metrics::Metrics;
+use crate::serve::Server;
 
 /// What a host and a port consist of beside letters and digits: RFC 3986, 3.2.2.
 const HOST_MARKS: &[u8] = b"-._~%!$&'()*+,;=:[]";
 
 /// Answers the requests of one connection until either side closes it.
-pub async fn serve(
-    http: http1::Builder,
-    stream: TcpStream,
-    router: Router,
-    metrics: Metrics,
-    activity: Arc<Activity>,
-    connections: Arc<Connections>,
-) {
-    let service = service_fn(move |request| {
-        let in_flight = InFlight::begin(&activity);
-        let (router, metrics, connections) = (router.clone(), metrics.clone(), connections.clone());
+pub async fn serve(server: Arc<Server>, stream: TcpStream, activity: Arc<Activity>) {
+    let server = &*server;
+    let service = service_fn(|request| {
+        let in_flight = InFlight::begin(&activity, Bytes::new());
         async move {
-            let mut response = answer(router, request).await;
-            metrics.count(response.status());
-            if connections.are_stopping() {
+            let mut response = answer(server.router.clone(), request).await;
+            server.metrics.count(response.status());
+            if server.is_stopping() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             // Hyper lets go of a request when the head of its answer is ready, and of a body when it has its last piece; but
             // it drops a piece when the socket has taken it.
             Ok::<_, Infallible>(response.map(|body| {
                 body.map_frame(move |frame| {
-                    let _in_flight = InFlight::begin(&in_flight.0);
-                    frame.map_data(|data| Bytes::from_owner(Piece { data, _in_flight }))
+                    frame.map_data(|data| Bytes::from_owner(InFlight::begin(&in_flight.activity, data)))
                 })
             }))
         }
     });
     // A connection that becomes a websocket leaves here; whoever has it then ends it.
-    if let Err(error) = http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
+    if let Err(error) = server.http.serve_connection(TokioIo::new(stream), service).with_upgrades().await {
         // The client went away, or sent what is no HTTP; hyper has answered where an answer was possible.
         tracing::debug!(%error, "connection ended");
     }
@@ -100,31 +90,29 @@ impl Activity {
     }
 }
 
-/// A request in flight, or a piece of its answer, for as long as this lives.
-struct InFlight(Arc<Activity>);
+/// A request in flight without data, or with it a piece of its answer that the socket has not taken yet, for as long as this
+/// lives.
+struct InFlight {
+    activity: Arc<Activity>,
+    data: Bytes,
+}
 
 impl InFlight {
-    fn begin(activity: &Arc<Activity>) -> Self {
+    fn begin(activity: &Arc<Activity>, data: Bytes) -> Self {
         activity.state().0 += 1;
-        Self(activity.clone())
+        Self { activity: activity.clone(), data }
+    }
+}
+
+impl AsRef<[u8]> for InFlight {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let (in_flight, since) = &mut *self.0.state();
+        let (in_flight, since) = &mut *self.activity.state();
         (*in_flight, *since) = (*in_flight - 1, Instant::now());
-    }
-}
-
-/// A piece of an answer that is in flight until the socket has taken it.
-struct Piece {
-    data: Bytes,
-    _in_flight: InFlight,
-}
-
-impl AsRef<[u8]> for Piece {
-    fn as_ref(&self) -> &[u8] {
-        &self.data
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -16,23 +15,16 @@ use crate::connection::Activity;
 /// The connections of a server.
 #[derive(Debug)]
 pub struct Connections {
-    /// In the order in which they were accepted.
-    open: Mutex<BTreeMap<u64, Connection>>,
+    /// In the order in which they were accepted: what runs each, and whether it is idle.
+    open: Mutex<BTreeMap<u64, (AbortHandle, Arc<Activity>)>>,
     ended: Notify,
-    stopping: AtomicBool,
     gauge: Gauge,
-}
-
-#[derive(Debug)]
-struct Connection {
-    task: AbortHandle,
-    activity: Arc<Activity>,
 }
 
 impl Connections {
     /// None yet; `gauge` shows how many there are.
-    pub fn new(gauge: Gauge) -> Self {
-        Self { open: Mutex::default(), ended: Notify::new(), stopping: AtomicBool::new(false), gauge }
+    pub fn new(gauge: Gauge) -> Arc<Self> {
+        Arc::new(Self { open: Mutex::default(), ended: Notify::new(), gauge })
     }
 
     /// Runs a connection in a task of its own.
@@ -45,7 +37,7 @@ impl Connections {
             let _listed = listed;
             serving.await;
         });
-        open.insert(number, Connection { task: task.abort_handle(), activity });
+        open.insert(number, (task.abort_handle(), activity));
         self.gauge.inc();
     }
 
@@ -56,22 +48,24 @@ impl Connections {
 
     /// How many have a request in flight.
     pub fn busy(&self) -> usize {
-        self.open().values().filter(|connection| connection.activity.idle_since().is_none()).count()
+        self.open().values().filter(|(_, activity)| activity.idle_since().is_none()).count()
     }
 
     /// Closes those that have been idle for `patience`.
     pub fn close_idle(&self, patience: Duration) {
-        let open = self.open();
         let long = |since: Instant| since.elapsed() >= patience;
-        open.values().filter(|one| one.activity.idle_since().is_some_and(long)).for_each(|one| one.task.abort());
+        let open = self.open();
+        open.values()
+            .filter(|(_, activity)| activity.idle_since().is_some_and(long))
+            .for_each(|(task, _)| task.abort());
     }
 
     /// Closes the one that has been idle longest, if any is idle.
     pub fn close_idlest(&self) {
         let open = self.open();
-        let idle = open.values().filter_map(|one| Some((one.activity.idle_since()?, one)));
+        let idle = open.values().filter_map(|(task, activity)| Some((activity.idle_since()?, task)));
         if let Some((_, idlest)) = idle.min_by_key(|(since, _)| *since) {
-            idlest.task.abort();
+            idlest.abort();
         }
     }
 
@@ -80,27 +74,17 @@ impl Connections {
         self.ended.notified().await;
     }
 
-    /// From now on answers close their connections.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether answers are to close their connections.
-    pub fn are_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
-    }
-
     /// Closes all; returns how many of them were not idle.
     pub async fn cut_off(&self) -> usize {
         let busy = self.busy();
-        self.open().values().for_each(|connection| connection.task.abort());
+        self.open().values().for_each(|(task, _)| task.abort());
         while self.len() > 0 {
             self.ended().await;
         }
         busy
     }
 
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
+    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, (AbortHandle, Arc<Activity>)>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

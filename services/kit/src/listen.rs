@@ -3,7 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
 /// Connections that may wait to be accepted; the kernel lowers it to `net.core.somaxconn`.
@@ -42,9 +42,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 /// Closing a listener resets what it has not handed over yet, so its queue has to be emptied first, and nothing may join it
 /// meanwhile. A socket filter drops the packets that would begin a connection (SYN without ACK, in byte 13 of a TCP header);
 /// their senders repeat them after a second, and are refused then.
-#[cfg(target_os = "linux")]
 pub fn end_handshakes(listener: &TcpListener) {
-    use socket2::{SockFilter, SockRef};
     let filter = [
         SockFilter::new(0x30, 0, 0, 13),       // load byte 13
         SockFilter::new(0x54, 0, 0, 0x12),     // and SYN|ACK
@@ -56,10 +54,6 @@ pub fn end_handshakes(listener: &TcpListener) {
         tracing::debug!(%error, "connections that begin in this moment may be reset");
     }
 }
-
-/// From now on no handshake begins, where the system can do that.
-#[cfg(not(target_os = "linux"))]
-pub fn end_handshakes(_: &TcpListener) {}
 
 fn lacks_ipv6(error: &io::Error) -> bool {
     // EAFNOSUPPORT where the kernel has no IPv6, EADDRNOTAVAIL where it is switched off.

@@ -1,7 +1,5 @@
 //! Logs on standard error: lines for people, or JSON for machines.
 
-use std::io::IsTerminal;
-
 use clap::ValueEnum;
 use tracing::level_filters::LevelFilter;
 
@@ -27,14 +25,12 @@ pub struct LogArgs {
 
 /// Sends log lines to standard error from now on. The second call in a process changes nothing.
 pub fn install(args: &LogArgs) {
+    // Its writer leaves colours out where nobody sees them.
     let builder =
-        tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(args.log_level).with_target(false);
+        tracing_subscriber::fmt().with_writer(anstream::stderr).with_max_level(args.log_level).with_target(false);
     let outcome = match args.log_format {
-        Format::Json => tracing::subscriber::set_global_default(builder.json().finish()),
-        Format::Plain => {
-            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-            tracing::subscriber::set_global_default(builder.with_ansi(colours).finish())
-        }
+        Format::Plain => builder.with_ansi(true).try_init(),
+        Format::Json => builder.json().try_init(),
     };
     // Only tests start two services in one process; the first one's choice stands.
     drop(outcome);

@@ -7,19 +7,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
-/// The type of a page.
-pub const HTML: &str = "text/html; charset=utf-8";
-/// The type of a style sheet.
-pub const CSS: &str = "text/css; charset=utf-8";
-/// The type of a script.
-pub const SCRIPT: &str = "text/javascript; charset=utf-8";
-
-/// Path, type and content.
-pub type File = (&'static str, &'static str, &'static str);
+/// Path and content.
+pub type File = (&'static str, &'static str);
 
 /// What every page links: the colours and shapes, the choice of a theme, and the icon.
-const SHARED: [File; 3] =
-    [("/base.css", CSS, style::BASE), ("/shell.js", SCRIPT, style::SHELL), ("/icon.svg", "image/svg+xml", style::ICON)];
+const SHARED: [File; 3] = [("/base.css", style::BASE), ("/shell.js", style::SHELL), ("/icon.svg", style::ICON)];
 
 /// The page needs nothing but itself: no other host, no inline script, no frame of somebody else around it.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -27,7 +19,13 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// A route for each file of a service's page, and for those that all pages share.
 pub fn routes<S: Clone + Send + Sync + 'static>(files: &[File]) -> Router<S> {
-    files.iter().chain(&SHARED).fold(Router::new(), |router, &(path, kind, content)| {
+    files.iter().chain(&SHARED).fold(Router::new(), |router, &(path, content)| {
+        let kind = match path.rsplit('.').next() {
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/html; charset=utf-8",
+        };
         let tag = tag(content);
         router.route(path, get(async move |headers: HeaderMap| file(&headers, kind, content, &tag)))
     })

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -50,7 +51,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { header_timeout: Duration::from_secs(60), drain_timeout: Duration::from_secs(10), max_connections: 1024 }
+        settings::defaults()
     }
 }
 
@@ -105,13 +106,14 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
 /// Serves connections that somebody else accepts.
 #[derive(Debug)]
 pub struct Server {
-    http: http1::Builder,
-    router: Router,
-    metrics: Metrics,
+    pub(crate) http: http1::Builder,
+    pub(crate) router: Router,
+    pub(crate) metrics: Metrics,
     limits: Limits,
     /// How many connections may be open.
     most: usize,
     connections: Arc<Connections>,
+    stopping: AtomicBool,
 }
 
 impl Server {
@@ -119,11 +121,11 @@ impl Server {
     ///
     /// # Panics
     /// Outside of a Tokio runtime.
-    pub fn new(router: Router, metrics: &Metrics, limits: &Limits) -> Self {
+    pub fn new(router: Router, metrics: &Metrics, limits: &Limits) -> Arc<Self> {
         let mut http = http1::Builder::new();
         // Hyper's own limit makes a timer anew for each request; one look at all connections now and then costs a request nothing.
         http.header_read_timeout(None).max_buf_size(READ_BUFFER);
-        let connections = Arc::new(Connections::new(metrics.connections.clone()));
+        let connections = Connections::new(metrics.connections.clone());
         let (watched, patience) = (Arc::downgrade(&connections), limits.header_timeout);
         tokio::spawn(async move {
             loop {
@@ -134,18 +136,21 @@ impl Server {
         });
         // A request that waits for its delay has a descriptor for its timer beside the one of its connection.
         let most = (host::file_limit() / 2).min(limits.max_connections.into()) as usize;
-        Self { http, router, metrics: metrics.clone(), limits: limits.clone(), most, connections }
+        let (metrics, limits, stopping) = (metrics.clone(), limits.clone(), AtomicBool::new(false));
+        Arc::new(Self { http, router, metrics, limits, most, connections, stopping })
     }
 
     /// Serves one connection, in a task of its own.
-    pub fn take(&self, stream: TcpStream) {
-        // A client that takes nothing of its answer is given up by the kernel. Where it cannot do that, the client may stay.
-        #[cfg(target_os = "linux")]
+    pub fn take(self: &Arc<Self>, stream: TcpStream) {
+        // A client that takes nothing of its answer is given up by the kernel; where that is refused, it may stay.
         let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.header_timeout));
         let activity = Activity::new();
-        let (http, router, metrics) = (self.http.clone(), self.router.clone(), self.metrics.clone());
-        let serving = connection::serve(http, stream, router, metrics, activity.clone(), self.connections.clone());
-        self.connections.spawn(activity, serving);
+        self.connections.spawn(activity.clone(), connection::serve(self.clone(), stream, activity));
+    }
+
+    /// Whether answers are to close their connections.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
     }
 
     /// Returns when one more connection fits. While too many are open, the one idle longest is closed; when none is idle, new
@@ -159,7 +164,7 @@ impl Server {
 
     /// Lets what is in flight finish, for at most the drain timeout; returns how many connections were cut off.
     pub async fn drain(&self) -> usize {
-        self.connections.stop();
+        self.stopping.store(true, Ordering::Relaxed);
         let began = Instant::now();
         let all_end = async {
             while self.connections.len() > 0 {

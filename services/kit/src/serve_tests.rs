@@ -6,13 +6,18 @@ use super::*;
 const LIMIT: Duration = Duration::from_millis(400);
 
 /// A server with a short limit, whose `/slow` takes three times as long and whose `/large` gives 16 MiB, and a connection to it.
-async fn connected() -> (Server, Metrics, TcpStream) {
+async fn connected() -> (Arc<Server>, Metrics, TcpStream) {
+    connected_within(Duration::from_secs(10)).await
+}
+
+/// The same with another drain timeout.
+async fn connected_within(drain_timeout: Duration) -> (Arc<Server>, Metrics, TcpStream) {
     let slow = get(|| async {
         sleep(3 * LIMIT).await;
         "done"
     });
     let metrics = Metrics::new("test");
-    let limits = Limits { header_timeout: LIMIT, ..Limits::default() };
+    let limits = Limits { header_timeout: LIMIT, drain_timeout, ..Limits::default() };
     let app = Router::new()
         .route("/", get(|| async { "here" }))
         .route("/large", get(|| async { vec![b'x'; LARGE] }))
@@ -139,8 +144,7 @@ async fn draining_waits_for_a_body_that_is_on_its_way() {
 
 #[tokio::test]
 async fn a_drain_that_takes_too_long_is_cut_off() {
-    let (mut server, metrics, mut client) = connected().await;
-    server.limits.drain_timeout = Duration::from_millis(100);
+    let (server, metrics, mut client) = connected_within(Duration::from_millis(100)).await;
     ask(&mut client, "/slow").await;
     until(|| server.connections.busy() == 1).await;
     assert_eq!(server.drain().await, 1);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use clap::Command;
+
 /// Units of size and their length in bytes.
 const SIZE_UNITS: [(&str, u64); 8] = [
     ("", 1),
@@ -16,6 +18,15 @@ const SIZE_UNITS: [(&str, u64); 8] = [
 
 /// The longest duration that a setting takes: a week. Longer ones are typing errors.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// The settings of somebody who gives none, neither flags nor environment: what each flag says is its default.
+///
+/// # Panics
+/// One of them has no default.
+pub fn defaults<T: clap::Args>() -> T {
+    let command = T::augment_args(Command::new("defaults")).mut_args(|arg| arg.env(None::<&str>));
+    T::from_arg_matches(&command.get_matches_from([""])).expect("every setting has a default")
+}
 
 /// Reads a duration: a number and `ns`, `us`, `ms`, `s`, `m` or more; `0` needs no unit.
 ///
@@ -68,6 +79,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[derive(clap::Args)]
+    struct Given {
+        /// A setting whose variable is there wherever tests run.
+        #[arg(long, env = "PATH", default_value = "nowhere")]
+        path: String,
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_flags_whatever_the_environment_says() {
+        assert_eq!(defaults::<Given>().path, "nowhere");
+    }
 
     #[test]
     fn durations_read_as_written() {

@@ -20,7 +20,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
 use kit::metrics::Metrics;
-use kit::slots::{Slots, Turn};
+use kit::slots::{App, Slots, Turn};
 use kit::{clock, host, ops, settings};
 use rand::Rng;
 
@@ -43,17 +43,8 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { delay: Duration::from_millis(100), concurrency: 1, max_bytes: 64 << 20 }
+        settings::defaults()
     }
-}
-
-/// The service: its routes, and its slots for those who run it in their own process.
-#[derive(Debug)]
-pub struct App {
-    /// The routes.
-    pub router: Router,
-    /// The slots that every request waits for.
-    pub slots: Arc<Slots>,
 }
 
 #[derive(Debug)]
@@ -76,7 +67,7 @@ pub fn app(config: &Config, metrics: &Metrics) -> App {
         .route("/{n}", get(random).fallback(wrong_method))
         .fallback(wrong_path)
         .with_state(Arc::new(service))
-        .merge(ops::routes(metrics.clone(), ops::always_ready()));
+        .merge(ops::routes(metrics.clone(), || Ok(())));
     App { router, slots }
 }
 

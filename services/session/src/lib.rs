@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
 use kit::metrics::Metrics;
-use kit::page::{CSS, File, HTML, SCRIPT};
+use kit::page::File;
 use kit::serve::Limits;
 use kit::{host, ops, settings, start};
 use serde::{Deserialize, Serialize};
@@ -46,9 +46,9 @@ const LONGEST_NOTE: usize = 500;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 const FILES: [File; 3] = [
-    ("/", HTML, include_str!("../page/index.html")),
-    ("/style.css", CSS, include_str!("../page/style.css")),
-    ("/page.js", SCRIPT, include_str!("../page/page.js")),
+    ("/", include_str!("../page/index.html")),
+    ("/style.css", include_str!("../page/style.css")),
+    ("/page.js", include_str!("../page/page.js")),
 ];
 
 /// Settings of the service.
@@ -112,7 +112,7 @@ pub fn app(config: Config, metrics: &Metrics, stop: CancellationToken, sockets: 
         .with_state(Arc::new(service))
         .merge(kit::page::routes(&FILES))
         .fallback(async || (StatusCode::NOT_FOUND, "session answers GET /, /whoami and /ws, POST /note and /eat\n"))
-        .merge(ops::routes(metrics.clone(), ops::always_ready()))
+        .merge(ops::routes(metrics.clone(), || Ok(())))
         .layer(middleware::map_response(move |mut response: Response| {
             response.headers_mut().insert(HeaderName::from_static("x-task"), name.clone());
             async { response }

@@ -10,7 +10,6 @@
 //! pages cost Redis as much as one, and a page that is opened late shows the past.
 
 mod history;
-mod json;
 mod line;
 mod meter;
 mod track;
@@ -18,26 +17,26 @@ mod watch;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Json, Router};
 use kit::metrics::Metrics;
 use kit::ops;
-use kit::page::{CSS, File, HTML, SCRIPT};
+use kit::page::File;
 use ledger::Ledger;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::watch::Watch;
 
 /// The page's files, beside those that all pages share.
 const FILES: [File; 5] = [
-    ("/", HTML, include_str!("../page/index.html")),
-    ("/index.html", HTML, include_str!("../page/index.html")),
-    ("/style.css", CSS, include_str!("../page/style.css")),
-    ("/page.js", SCRIPT, include_str!("../page/page.js")),
-    ("/graph.js", SCRIPT, include_str!("../page/graph.js")),
+    ("/", include_str!("../page/index.html")),
+    ("/index.html", include_str!("../page/index.html")),
+    ("/style.css", include_str!("../page/style.css")),
+    ("/page.js", include_str!("../page/page.js")),
+    ("/graph.js", include_str!("../page/graph.js")),
 ];
 
 #[derive(Debug, Clone)]
@@ -60,7 +59,7 @@ pub fn app(ledger: Ledger, metrics: &Metrics) -> Router {
         .with_state(Service { ledger, watch })
         .merge(kit::page::routes(&FILES).method_not_allowed_fallback(wrong_method))
         .fallback(wrong_path)
-        .merge(ops::routes(metrics.clone(), Arc::new(move || asked.ready())))
+        .merge(ops::routes(metrics.clone(), move || asked.ready()))
 }
 
 /// As the public application has it: `hashes` is what Redis answers to `GET hashes`, hence a string, or null before anything
@@ -69,12 +68,12 @@ async fn public_json(State(Service { ledger, .. }): State<Service>) -> Response 
     match watch::bounded(ledger.totals()).await {
         Ok(totals) => {
             let hashes = totals.begun.then(|| totals.hashes.to_string());
-            let now = json::milliseconds(ledger::now());
-            json::answer(StatusCode::OK, &json!({"coins": totals.coins, "hashes": hashes, "now": now}))
+            let now = milliseconds(ledger::now());
+            json_answer(StatusCode::OK, json!({"coins": totals.coins, "hashes": hashes, "now": now}))
         }
         Err(reason) => {
             let error = format!("{} is away: {reason}", ledger.kind());
-            json::answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"error": error}))
+            json_answer(StatusCode::SERVICE_UNAVAILABLE, json!({"error": error}))
         }
     }
 }
@@ -84,7 +83,17 @@ async fn state(State(Service { watch, .. }): State<Service>, RawQuery(query): Ra
     let after = query.as_deref().and_then(|query| query.strip_prefix("after="));
     // A number that cannot be read is no reason to show nothing: all samples are sent then.
     let after = after.and_then(|number| number.parse().ok()).unwrap_or_default();
-    json::answer(StatusCode::OK, &watch.state(after))
+    json_answer(StatusCode::OK, watch.state(after))
+}
+
+/// Answers with JSON that nobody may keep.
+fn json_answer(status: StatusCode, body: Value) -> Response {
+    (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+}
+
+/// Rounds to milliseconds, or to thousandths of anything else: more digits would be noise on the wire.
+fn milliseconds(value: f64) -> f64 {
+    (value * 1e3).round() / 1e3
 }
 
 async fn wrong_method() -> impl IntoResponse {

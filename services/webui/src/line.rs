@@ -12,12 +12,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Adds a point; one that is no later than the last tells nothing.
     pub fn push(&mut self, time: f64, count: f64) {
-        self.points.push_back((time, count));
-    }
-
-    pub fn clear(&mut self) {
-        self.points.clear();
+        if self.last().is_none_or(|(last, _)| time > last) {
+            self.points.push_back((time, count));
+        }
     }
 
     /// Forgets what is older than a time, but for the last two.
@@ -27,14 +26,23 @@ impl Line {
         }
     }
 
+    pub fn first(&self) -> Option<Point> {
+        self.points.front().copied()
+    }
+
     pub fn last(&self) -> Option<Point> {
         self.points.back().copied()
     }
 
-    /// The neighbours of a time: the last point at or before it, and the first after it.
-    pub fn around(&self, time: f64) -> (Option<Point>, Option<Point>) {
-        let after = self.points.partition_point(|point| point.0 <= time);
-        (after.checked_sub(1).map(|index| self.points[index]), self.points.get(after).copied())
+    /// The count at a time, with the fraction of the next one: a straight line between two points. After the last one it goes on
+    /// as before, but for no longer than twice the time between the last two.
+    pub fn at(&self, time: f64) -> f64 {
+        let Some(last) = self.points.len().checked_sub(1).filter(|last| *last > 0) else {
+            return self.last().map_or(0.0, |(_, count)| count);
+        };
+        let next = self.points.partition_point(|point| point.0 <= time).clamp(1, last);
+        let ((from, count), (to, grown)) = (self.points[next - 1], self.points[next]);
+        count + (grown - count) * ((time - from) / (to - from)).clamp(0.0, 3.0)
     }
 
     /// What the count grows by a second: the slope of the straight line through the points of the last `span` seconds, and
@@ -69,6 +77,21 @@ mod tests {
         }
         assert!((line.slope(3.0, 2).unwrap() - 4.0).abs() < 1e-9);
         line.forget_before(1e9 + 18.0);
-        assert_eq!(line.around(1e9 + 18.5), (Some((1e9 + 18.0, 39.0)), Some((1e9 + 19.0, 43.0))));
+        assert_eq!((line.first(), line.last()), (Some((1e9 + 17.0, 35.0)), Some((1e9 + 19.0, 43.0))));
+    }
+
+    #[test]
+    fn between_points_the_count_grows_evenly_and_after_the_last_for_twice_as_long_as_before() {
+        let mut line = Line::default();
+        assert_eq!(line.at(1.0), 0.0);
+        line.push(0.0, 0.0);
+        line.push(2.0, 4.0);
+        line.push(2.0, 9.0);
+        line.push(6.0, 6.0);
+        for (time, count) in
+            [(-1.0, 0.0), (0.0, 0.0), (1.0, 2.0), (2.0, 4.0), (4.0, 5.0), (6.0, 6.0), (8.0, 7.0), (99.0, 10.0)]
+        {
+            assert_eq!(line.at(time), count, "at {time}");
+        }
     }
 }

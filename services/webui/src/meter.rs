@@ -7,9 +7,11 @@
 use std::collections::{HashMap, VecDeque};
 
 use ledger::{Announcement, Mean};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::json::{Latency, Speed, Worker, milliseconds};
 use crate::line::Line;
+use crate::milliseconds;
 use crate::track::Track;
 
 /// The slope is that of the count over so many seconds.
@@ -51,22 +53,38 @@ pub struct Meter {
     announced: Line,
     /// When any worker announced itself last.
     heard: Option<f64>,
-    times: VecDeque<Times>,
+    /// When a worker announced what its requests to rng and hasher took.
+    times: VecDeque<(f64, Mean, Mean)>,
     interrupted: bool,
     /// When the ledger came back.
     back: Option<f64>,
 }
 
-/// When a worker announced what its requests to rng and hasher took.
-#[derive(Debug, Clone, Copy)]
-struct Times(f64, Mean, Mean);
-
 /// What the meter shows.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Reading {
     pub speed: Speed,
     pub latency: Latency,
-    pub workers: Vec<Worker>,
+    pub workers: Vec<Value>,
+}
+
+/// The speed, and where the figure comes from.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Speed {
+    /// Absent while it is not known.
+    pub hashes_per_second: Option<f64>,
+    /// `workers`, `ledger`, or absent while the speed is not known.
+    pub source: Option<&'static str>,
+    /// Workers that do not announce themselves are mining too.
+    pub unannounced: bool,
+}
+
+/// What requests to the services take, in milliseconds: means over the workers and the last seconds, weighted by the requests that
+/// each of them made.
+#[derive(Debug, Clone, Copy, Default, Serialize)]
+pub struct Latency {
+    pub rng_ms: Option<f64>,
+    pub hasher_ms: Option<f64>,
 }
 
 impl Meter {
@@ -103,7 +121,7 @@ impl Meter {
         (self.counted, self.announced, self.heard) = Default::default();
     }
 
-    fn hear(&mut self, now: f64, announcements: &[Announcement]) -> Vec<Worker> {
+    fn hear(&mut self, now: f64, announcements: &[Announcement]) -> Vec<Value> {
         // Who has gone still counts for what was done before.
         self.tracks
             .retain(|id, track| announcements.iter().any(|said| said.id == *id) || track.miss(now) < WINDOW + LAG);
@@ -111,9 +129,9 @@ impl Meter {
         for said in announcements {
             let track = self.tracks.entry(said.id.clone()).or_default();
             if track.hear(now, said) {
-                self.times.push_back(Times(now, said.rng, said.hasher));
+                self.times.push_back((now, said.rng, said.hasher));
             }
-            workers.push(track.show(now, said));
+            workers.push(track.show(now));
         }
         workers
     }
@@ -136,8 +154,7 @@ impl Meter {
 
     /// Whether more is counted than the announced workers do: for long enough to be sure, and still.
     fn unannounced(&self, now: f64) -> bool {
-        let (_, first) = self.counted.around(f64::NEG_INFINITY);
-        let from = first.map_or(now, |(time, _)| time).max(self.back.map_or(0.0, |back| back + BACKLOG));
+        let from = self.counted.first().map_or(now, |(time, _)| time).max(self.back.map_or(0.0, |back| back + BACKLOG));
         let more = |span| {
             let known = self.announced.slope(span, FEWEST)? * TOLERANCE.0 + TOLERANCE.1;
             Some(self.counted.slope(span, FEWEST)? > known)
@@ -146,14 +163,14 @@ impl Meter {
     }
 
     fn latency(&mut self, now: f64) -> Latency {
-        while self.times.front().is_some_and(|Times(time, ..)| *time < now - LATENCY) {
+        while self.times.front().is_some_and(|(time, ..)| *time < now - LATENCY) {
             self.times.pop_front();
         }
-        let mean = |pick: fn(&Times) -> Mean| {
+        let mean = |pick: fn(&(f64, Mean, Mean)) -> Mean| {
             let all = self.times.iter().map(pick).fold(Mean::default(), Mean::and);
             (all.count > 0).then(|| milliseconds(all.ms))
         };
-        Latency { rng_ms: mean(|Times(_, rng, _)| *rng), hasher_ms: mean(|Times(_, _, hasher)| *hasher) }
+        Latency { rng_ms: mean(|(_, rng, _)| *rng), hasher_ms: mean(|(_, _, hasher)| *hasher) }
     }
 }
 

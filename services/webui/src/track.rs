@@ -4,12 +4,13 @@
 //! speed between two hashes, free of the chance of where a second begins: a worker of 3.33 hashes/s counts 3 or 4 in any
 //! one second, but takes 0.3 s from hash to hash always.
 
-use ledger::Announcement;
+use ledger::{Announcement, Mean};
+use serde_json::{Value, json};
 
-use crate::json::{Worker, milliseconds};
 use crate::line::Line;
+use crate::milliseconds;
 
-/// The speed is that of the hashes of so many seconds.
+/// The speed is that of so many seconds before the newest announcement.
 const SPAN: f64 = 3.0;
 
 /// A hash older than this says nothing about now. A worker that waits in a long queue has one hash in many seconds.
@@ -22,77 +23,54 @@ const PAUSES: f64 = 2.0;
 /// See [`PAUSES`].
 const SILENCE: f64 = 3.5;
 
-/// A worker without a hash for so many of its usual intervals, and at least [`IDLE`], stands still.
-const INTERVALS: f64 = 5.0;
-
-/// See [`INTERVALS`].
-const IDLE: f64 = 5.0;
-
-/// A worker that has just begun is measured from its start; one that began earlier was not seen from there.
-const YOUNG: f64 = 10.0;
-
-/// For so many seconds after its newest announcement a worker is taken to go on as before.
-const TRUST: f64 = 2.0;
+/// A worker's last hash is at most so old when the worker is heard first, and later no older than the announcement before: in case
+/// that somebody set its time of day.
+const FIRST: f64 = 10.0;
 
 /// What is remembered of one worker.
 #[derive(Debug, Default)]
 pub struct Track {
-    /// Hashes, and when the last of them came: by the worker's clock, in seconds since it began.
-    line: Line,
-    /// What our clock said at most when the worker's said 0. A hash cannot be heard of before it came: the one that was heard
-    /// of soonest tells what the clocks differ by.
-    began: f64,
-    /// The speed, when it was computed last.
-    speed: f64,
-    /// Loops side by side.
-    loops: f64,
-    /// When it was missing first, by our clock.
-    gone: Option<f64>,
-    /// When the newest announcement was written, by the worker's clock.
-    written: f64,
-    /// When it was seen first, by ours.
+    /// The newest announcement, and when it was seen first, by our clock.
+    said: Announcement,
     heard: f64,
     /// The seconds between the last two announcements; 0 while there was only one.
     pause: f64,
-    /// When the first announcement with as many hashes was written, by the worker's clock.
-    grew: f64,
+    /// Hashes, and when the last of them came: by the worker's clock, in seconds since it began.
+    line: Line,
+    /// How old it was at the newest announcement, by the same clock.
+    age: f64,
+    /// What our clock said at most when the worker's said 0. A hash cannot be heard of before it came: the one that was heard
+    /// of soonest tells what the clocks differ by.
+    began: f64,
+    /// When it was missed first, by our clock.
+    gone: Option<f64>,
 }
 
 impl Track {
     /// Takes an announcement that was read at `now`; true for one that is new.
     pub fn hear(&mut self, now: f64, said: &Announcement) -> bool {
         self.gone = None;
-        if said.now == self.written {
+        let first = self.line.last().is_none();
+        if !first && said.now == self.said.now {
             return false;
         }
-        if self.written > 0.0 {
-            self.pause = (said.now - self.written).max(0.0);
-        }
-        self.written = said.now;
-        self.heard = now;
-        self.loops = f64::from(said.loops.max(1));
-        let last = self.line.last().map(|(_, hashes)| hashes);
-        let hashes = said.hashes as f64;
-        if last.is_none_or(|last| hashes < last) {
-            // New to us, or the same id begins again.
-            self.line.clear();
+        if first {
+            // What it did before anybody looked, it did evenly.
+            self.line.push(0.0, 0.0);
             self.began = f64::INFINITY;
-            let age = said.now - said.started;
-            if age < YOUNG {
-                self.line.push(0.0, 0.0);
-                self.began = now - age.max(0.0);
-            }
+        } else {
+            self.pause = (said.now - self.said.now).max(0.0);
         }
-        if last != Some(hashes) {
-            self.grew = said.now;
-            // How long before the announcement it came is bounded, in case that somebody set the worker's time of day.
-            let bound = if self.pause > 0.0 { self.pause } else { YOUNG };
-            let before = (said.now - said.started - said.last_hash).clamp(0.0, bound);
-            self.line.push(said.last_hash, hashes);
-            self.began = self.began.min(now - before - said.last_hash);
+        if first || said.hashes != self.said.hashes {
+            let bound = if first { FIRST } else { self.pause };
+            self.age = said.last_hash + (said.now - said.started - said.last_hash).clamp(0.0, bound);
+            self.line.push(said.last_hash, said.hashes as f64);
+            self.began = self.began.min(now - self.age);
+        } else {
+            self.age += self.pause;
         }
         self.line.forget_before(said.last_hash - OLDEST);
-        self.speed = self.current(now, said);
+        (self.said, self.heard) = (said.clone(), now);
         true
     }
 
@@ -112,59 +90,41 @@ impl Track {
         now - *self.gone.get_or_insert(now)
     }
 
-    /// Hashes by our clock, with the fraction of the one in work: a straight line between those that are known, and a
-    /// little beyond. The difference over some seconds is what the worker did in them, so the sum over workers is right
+    /// Hashes by our clock. The difference over some seconds is what the worker did in them, so the sum over workers is right
     /// also while some come, go, or become slower because others came.
     pub fn count(&self, time: f64) -> f64 {
-        let age = time.min(self.gone.unwrap_or(f64::INFINITY)) - self.began;
-        match self.line.around(age) {
-            (Some((from, count)), Some((to, next))) => count + (next - count) * (age - from) / (to - from),
-            (Some((last, count)), None) => {
-                let heard = self.heard - self.began;
-                // Until it spoke last no loop had finished; since then it may have.
-                let begun = (self.speed * (age.min(heard) - last)).clamp(0.0, self.loops);
-                count + begun + self.speed * (age - heard.max(last)).clamp(0.0, TRUST)
-            }
-            (None, Some((first, count))) => (count - self.speed * (first - age)).max(0.0),
-            (None, None) => 0.0,
-        }
+        self.line.at(time.min(self.gone.unwrap_or(f64::INFINITY)) - self.began)
     }
 
     /// Hashes a second, now.
-    fn current(&self, now: f64, said: &Announcement) -> f64 {
-        if self.silent(now).is_some() {
+    fn speed(&self, now: f64) -> f64 {
+        let from = (self.age - SPAN).max(0.0);
+        if self.silent(now).is_some() || self.age <= from {
             return 0.0;
         }
-        // One point is no line yet; its mean since it began has to do.
-        let mean = || if said.last_hash > 0.0 { said.hashes as f64 / said.last_hash } else { 0.0 };
-        let speed = self.line.slope(SPAN, 2).unwrap_or_else(mean);
-        let still = said.now - self.grew;
-        if still > IDLE.max(INTERVALS / speed) {
-            return 0.0;
-        }
-        // Without a hash for a second, it is doing no more than one a second.
-        if still > 0.0 { speed.min(1.0 / still) } else { speed }
+        (self.line.at(self.age) - self.line.at(from)) / (self.age - from)
     }
 
     /// The line that the page shows.
-    pub fn show(&mut self, now: f64, said: &Announcement) -> Worker {
-        self.speed = self.current(now, said);
-        let speed = self.speed;
-        let mean = |mean: &ledger::Mean| (mean.count > 0).then(|| milliseconds(mean.ms));
-        Worker {
-            id: said.id.clone(),
-            host: said.host.clone(),
-            state: said.state.clone(),
-            loops: said.loops,
-            started: milliseconds(said.started),
-            hashes: said.hashes,
-            hashes_per_second: milliseconds(speed),
-            failures: said.failures,
-            loop_ms: (speed > 0.0).then(|| milliseconds(f64::from(said.loops.max(1)) / speed * 1e3)),
-            rng_ms: mean(&said.rng),
-            hasher_ms: mean(&said.hasher),
-            silent: self.silent(now).map(milliseconds),
-        }
+    pub fn show(&self, now: f64) -> Value {
+        let (said, speed) = (&self.said, self.speed(now));
+        let mean = |mean: &Mean| (mean.count > 0).then(|| milliseconds(mean.ms));
+        json!({
+            "id": said.id,
+            "host": said.host,
+            "state": said.state,
+            "loops": said.loops,
+            "started": milliseconds(said.started),
+            "hashes": said.hashes,
+            "hashes_per_second": milliseconds(speed),
+            "failures": said.failures,
+            // What one loop takes, as the speed implies.
+            "loop_ms": (speed > 0.0).then(|| milliseconds(f64::from(said.loops.max(1)) / speed * 1e3)),
+            "rng_ms": mean(&said.rng),
+            "hasher_ms": mean(&said.hasher),
+            // For how many seconds it has told nothing new; null while it does.
+            "silent": self.silent(now).map(milliseconds),
+        })
     }
 }
 
@@ -190,7 +150,7 @@ mod tests {
             .map(|second| {
                 let said = said(f64::from(second) + 0.05, interval);
                 track.hear(f64::from(second), &said);
-                track.current(f64::from(second), &said)
+                track.speed(f64::from(second))
             })
             .collect()
     }
@@ -219,7 +179,7 @@ mod tests {
             let said =
                 Announcement { now: second, hashes: hashes as u64, last_hash: second, ..Announcement::default() };
             track.hear(second, &said);
-            last = track.current(second, &said);
+            last = track.speed(second);
             if second > 14.0 {
                 assert!((last - 2.0).abs() < 1e-9, "{last} at {second} s");
             }
@@ -230,16 +190,18 @@ mod tests {
     #[test]
     fn a_worker_that_stands_still_comes_to_zero() {
         let mut track = Track::default();
+        let mut before = f64::INFINITY;
         for second in 1..=20 {
             let mut said = said(f64::from(second.min(10)), 0.3);
             said.now = 1e9 + f64::from(second);
             track.hear(f64::from(second), &said);
-            let speed = track.current(f64::from(second), &said);
+            let speed = track.speed(f64::from(second));
             match second {
                 ..=10 => assert!((speed - 1.0 / 0.3).abs() < 1e-6, "{speed} at {second} s"),
-                11..=15 => assert!(speed <= 1.0 / f64::from(second - 10), "{speed} at {second} s"),
+                11..=14 => assert!(speed <= before + 1e-9, "{speed} at {second} s"),
                 _ => assert_eq!(speed, 0.0, "at {second} s"),
             }
+            before = speed;
         }
     }
 
@@ -250,10 +212,10 @@ mod tests {
         let said = said(2.0, 0.3);
         assert!(track.hear(2.0, &said));
         assert!(!track.hear(3.0, &said));
-        assert!(track.current(3.0, &said) > 3.0);
-        assert_eq!((track.current(6.0, &said), track.silent(6.0)), (0.0, Some(4.0)));
+        assert!(track.speed(3.0) > 3.0);
+        assert_eq!((track.speed(6.0), track.silent(6.0)), (0.0, Some(4.0)));
         track.excuse(6.0);
-        assert!(track.current(6.0, &said) > 3.0);
+        assert!(track.speed(6.0) > 3.0);
     }
 
     #[test]
@@ -265,7 +227,7 @@ mod tests {
             track.hear(second, &said);
             assert_eq!(track.silent(second), None, "at {second} s");
             if second >= 20.0 {
-                let speed = track.current(second, &said);
+                let speed = track.speed(second);
                 assert!((speed - 1.0 / 0.3).abs() < 1e-6, "{speed} at {second} s");
             }
         }
@@ -276,6 +238,6 @@ mod tests {
         let mut track = Track::default();
         let said = Announcement { now: 5.0, hashes: 9, last_hash: 3.0, ..Announcement::default() };
         track.hear(1.0, &said);
-        assert_eq!(track.current(1.0, &said), 3.0);
+        assert_eq!(track.speed(1.0), 3.0);
     }
 }

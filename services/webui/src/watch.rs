@@ -9,11 +9,13 @@ use kit::metrics::Metrics;
 use ledger::{Error, Ledger, Totals, Workers};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::history::{self, History, Sample};
-use crate::json::{self, Health, Latency, Speed, milliseconds};
-use crate::meter::Meter;
+use crate::meter::{Meter, Reading};
+use crate::milliseconds;
 
 /// How often the ledger is asked.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -24,30 +26,33 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// What the task has seen, for the routes.
 #[derive(Debug)]
 pub struct Watch {
-    clock: Clock,
+    /// The time of day when the program began, and a clock that is never set: a graph over time must not jump.
+    began: (f64, Instant),
     gauges: Gauges,
     seen: Mutex<Seen>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Seen {
-    /// What the page shows, but for the time and the samples.
-    state: json::State,
+    ledger: Health,
+    /// The last that the ledger told; absent before it told anything.
+    totals: Option<Totals>,
+    reading: Reading,
+    /// Which announcements cannot be read, and why; absent while all can.
+    workers_problem: Option<String>,
     history: History,
     meter: Meter,
 }
 
-/// The time of day when the program began, and a clock that is never set: a graph over time must not jump.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    began: f64,
-    at: Instant,
-}
-
-impl Clock {
-    fn now(self) -> f64 {
-        self.began + self.at.elapsed().as_secs_f64()
-    }
+/// Whether the ledger answers.
+#[derive(Debug, Clone, Default, Serialize)]
+struct Health {
+    /// `redis` or `memory`.
+    kind: &'static str,
+    ok: bool,
+    /// When this began.
+    since: f64,
+    reason: Option<String>,
 }
 
 #[derive(Debug, Default)]
@@ -67,19 +72,9 @@ impl Watch {
             registry.register("workers", "Workers that have announced themselves", gauges.workers.clone());
             registry.register("hashes_per_second", "The speed that the page shows", gauges.speed.clone());
         });
-        let clock = Clock { began: ledger::now(), at: Instant::now() };
-        let state = json::State {
-            now: clock.began,
-            ledger: Health { kind, ok: false, since: milliseconds(clock.began), reason: None },
-            totals: None,
-            speed: Speed::default(),
-            latency: Latency::default(),
-            workers: Vec::new(),
-            workers_problem: None,
-            history: json::History { seconds: history::KEPT, samples: Vec::new() },
-        };
-        let seen = Seen { state, history: History::default(), meter: Meter::default() };
-        Arc::new(Self { clock, gauges, seen: Mutex::new(seen) })
+        let began = (ledger::now(), Instant::now());
+        let ledger = Health { kind, since: milliseconds(began.0), ..Health::default() };
+        Arc::new(Self { began, gauges, seen: Mutex::new(Seen { ledger, ..Seen::default() }) })
     }
 
     /// Asks once a second, for ever.
@@ -95,50 +90,61 @@ impl Watch {
 
     /// Ready while the ledger answers.
     pub fn ready(&self) -> Result<(), String> {
-        match &self.seen().state.ledger {
+        match &self.seen().ledger {
             Health { ok: true, .. } => Ok(()),
             Health { kind, reason: Some(reason), .. } => Err(format!("{kind} is away: {reason}")),
             Health { kind, .. } => Err(format!("{kind} has not answered yet")),
         }
     }
 
-    /// All that the page shows, with the samples after a number.
-    pub fn state(&self, after: u64) -> json::State {
+    /// `/api/state`: all that the page shows, with the samples after a number. Times are seconds since 1970.
+    pub fn state(&self, after: u64) -> Value {
         let seen = self.seen();
-        let mut state = seen.state.clone();
-        state.now = milliseconds(self.clock.now());
-        state.history.samples = seen.history.after(after);
-        state
+        json!({
+            "now": milliseconds(self.now()),
+            "ledger": seen.ledger,
+            "totals": seen.totals,
+            "speed": seen.reading.speed,
+            "latency": seen.reading.latency,
+            // Those of the last good answer.
+            "workers": seen.reading.workers,
+            "workers_problem": seen.workers_problem,
+            "history": {"seconds": history::KEPT, "samples": seen.history.after(after)},
+        })
     }
 
     fn note(&self, answer: Result<(Totals, Workers), String>) {
-        let now = self.clock.now();
-        let Seen { state, history, meter } = &mut *self.seen();
+        let now = self.now();
+        let mut seen = self.seen();
+        let Seen { ledger, totals, reading, workers_problem, history, meter } = &mut *seen;
         match answer {
-            Ok((totals, workers)) => {
-                let reading = meter.read(now, totals.hashes, &workers.known);
-                state.totals = Some(totals);
-                (state.speed, state.latency, state.workers) = (reading.speed, reading.latency, reading.workers);
+            Ok((counted, workers)) => {
+                *totals = Some(counted);
+                *reading = meter.read(now, counted.hashes, &workers.known);
                 let problem = (!workers.unreadable.is_empty()).then(|| workers.unreadable.join("; "));
-                if problem.is_some() && state.workers_problem.is_none() {
+                if problem.is_some() && workers_problem.is_none() {
                     tracing::warn!(reason = problem, "announcements of workers cannot be read");
                 }
-                state.workers_problem = problem;
-                turn(&mut state.ledger, now, None);
+                *workers_problem = problem;
+                turn(ledger, now, None);
             }
             Err(reason) => {
                 self.gauges.failures.inc();
                 meter.interrupt();
-                (state.speed, state.latency) = Default::default();
-                turn(&mut state.ledger, now, Some(reason));
+                (reading.speed, reading.latency) = Default::default();
+                turn(ledger, now, Some(reason));
             }
         }
-        let workers = state.ledger.ok.then_some(state.workers.len());
-        let (speed, latency) = (state.speed.hashes_per_second, state.latency);
-        self.gauges.up.set(i64::from(state.ledger.ok));
+        let workers = ledger.ok.then_some(reading.workers.len());
+        let (speed, latency) = (reading.speed.hashes_per_second, reading.latency);
+        self.gauges.up.set(i64::from(ledger.ok));
         self.gauges.workers.set(workers.unwrap_or_default() as i64);
         self.gauges.speed.set(speed.unwrap_or_default());
         history.push(Sample(0, milliseconds(now), speed, workers, latency.rng_ms, latency.hasher_ms));
+    }
+
+    fn now(&self) -> f64 {
+        self.began.0 + self.began.1.elapsed().as_secs_f64()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use kit::host;
 use kit::metrics::duration_buckets;
-use ledger::{Announcement, Coin, Mean};
-use prometheus_client::encoding::EncodeLabelSet;
+use ledger::{Announcement, Batch, Coin, Mean};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram as Buckets;
 use prometheus_client::registry::{Registry, Unit};
 use tokio::sync::Notify;
+
+use crate::Outcome;
 
 /// How many coins are kept while the ledger takes none. Beyond that the worker pauses, so that it neither loses a coin nor
 /// grows without bound: with the usual delays that is a day, at full speed some seconds.
@@ -29,36 +31,21 @@ pub struct Account {
     books: Mutex<Books>,
     room: Notify,
     coins: Counter,
-    failures: Family<Cause, Counter>,
+    failures: Family<[(&'static str, &'static str); 2], Counter>,
     loop_times: Buckets,
     uncommitted: Gauge,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Books {
-    /// Hashes accepted since the beginning.
-    accepted: u64,
-    /// When the last one was, since the beginning.
-    last_hash: Duration,
-    /// Hashes and coins that no batch holds yet.
-    hashes: u64,
-    coins: Vec<Coin>,
-    /// Whether loops wait for room.
-    full: bool,
-    failures: u64,
+    /// What the next announcement tells, but for the times of loops.
+    told: Announcement,
     /// How many loops took so many microseconds, since the beginning.
     loop_times: BTreeMap<u64, u64>,
-    /// Requests since the last report.
-    rng: Mean,
-    hasher: Mean,
+    /// Hashes and coins that have not been taken yet.
+    batch: Batch,
     /// Why the ledger takes nothing; empty while it does.
     ledger: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct Cause {
-    service: &'static str,
-    cause: &'static str,
 }
 
 /// One loop's hash.
@@ -71,13 +58,17 @@ pub struct Hash {
 }
 
 impl Account {
-    /// Empty books with room for so many coins that are not committed.
-    pub fn new(most_coins: usize) -> Self {
+    /// Empty books of a worker with so many loops, and room for so many coins that are not committed.
+    pub fn new(loops: u32, most_coins: usize) -> Self {
+        let host = host::name();
+        let id = format!("{host}-{:08x}", rand::random::<u32>());
+        let told = Announcement { id, host, started: ledger::now(), loops, ..Announcement::default() };
         let ledger = Some("Redis has not answered yet".to_owned());
+        let (loop_times, batch) = (BTreeMap::new(), Batch { number: 1, ..Batch::default() });
         Self {
             began: Instant::now(),
             most_coins,
-            books: Mutex::new(Books { ledger, ..Books::default() }),
+            books: Mutex::new(Books { told, loop_times, batch, ledger }),
             room: Notify::new(),
             coins: Counter::default(),
             failures: Family::default(),
@@ -97,42 +88,39 @@ impl Account {
     /// Accepts a hash: from now on it will be counted.
     pub fn accept(&self, hash: Hash) {
         self.loop_times.observe(hash.whole.as_secs_f64());
-        let mut books = self.books();
-        books.accepted += 1;
-        books.hashes += 1;
-        books.last_hash = self.began.elapsed();
-        books.rng = books.rng.and(Mean::of(hash.rng));
-        books.hasher = books.hasher.and(Mean::of(hash.hasher));
-        *books.loop_times.entry(rounded(hash.whole.as_micros() as u64)).or_default() += 1;
+        self.uncommitted.inc();
+        let Books { told, loop_times, batch, .. } = &mut *self.books();
+        told.hashes += 1;
+        told.last_hash = self.began.elapsed().as_secs_f64();
+        told.rng = told.rng.and(Mean::of(hash.rng));
+        told.hasher = told.hasher.and(Mean::of(hash.hasher));
+        *loop_times.entry(rounded(hash.whole.as_micros() as u64)).or_default() += 1;
+        batch.hashes += 1;
         if let Some(coin) = hash.coin {
             self.coins.inc();
-            books.coins.push(coin);
+            batch.coins.push(coin);
+            if batch.coins.len() == self.most_coins {
+                tracing::warn!(coins = self.most_coins, "mining pauses until the coins found are committed");
+            }
         }
-        self.uncommitted.inc();
     }
 
     /// Waits while too many coins are not committed.
     pub async fn has_room(&self) {
         loop {
             let freed = self.room.notified();
-            {
-                let mut books = self.books();
-                if books.coins.len() < self.most_coins {
-                    return;
-                }
-                if !std::mem::replace(&mut books.full, true) {
-                    tracing::warn!(coins = books.coins.len(), "mining pauses until the coins found are committed");
-                }
+            if self.books().batch.coins.len() < self.most_coins {
+                return;
             }
             freed.await;
         }
     }
 
-    /// Takes what no batch holds yet.
-    pub fn take(&self) -> (u64, Vec<Coin>) {
+    /// Takes what no batch holds yet as the next one, if there is anything.
+    pub fn take(&self) -> Option<Batch> {
         let mut books = self.books();
-        let taken = (std::mem::take(&mut books.hashes), std::mem::take(&mut books.coins));
-        books.full = false;
+        let next = Batch { number: books.batch.number + 1, ..Batch::default() };
+        let taken = (books.batch.hashes > 0).then(|| std::mem::replace(&mut books.batch, next));
         drop(books);
         self.room.notify_waiters();
         taken
@@ -143,15 +131,16 @@ impl Account {
         self.uncommitted.dec_by(hashes as i64);
     }
 
-    /// Hashes accepted since the beginning.
-    pub fn accepted(&self) -> u64 {
-        self.books().accepted
+    /// What has been done up to now.
+    pub fn outcome(&self) -> Outcome {
+        let accepted = self.books().told.hashes;
+        Outcome { accepted, committed: accepted - self.uncommitted.get() as u64 }
     }
 
     /// Notes a request that failed.
     pub fn failed(&self, service: &'static str, cause: &'static str) {
-        self.failures.get_or_create(&Cause { service, cause }).inc();
-        self.books().failures += 1;
+        self.failures.get_or_create(&[("service", service), ("cause", cause)]).inc();
+        self.books().told.failures += 1;
     }
 
     /// Notes that the ledger answers, or else why not.
@@ -164,16 +153,18 @@ impl Account {
         self.books().ledger.clone().map_or(Ok(()), Err)
     }
 
-    /// Fills in what there is to tell, and begins new means.
-    pub fn report(&self, told: &mut Announcement) {
-        let mut books = self.books();
-        told.now = ledger::now();
-        told.hashes = books.accepted;
-        told.last_hash = books.last_hash.as_secs_f64();
-        told.failures = books.failures;
-        told.rng = std::mem::take(&mut books.rng);
-        told.hasher = std::mem::take(&mut books.hasher);
-        told.loop_times = books.loop_times.iter().map(|(time, count)| (*time, *count)).collect();
+    /// The name under which the worker announces itself and commits batches.
+    pub fn id(&self) -> String {
+        self.books().told.id.clone()
+    }
+
+    /// What there is to tell; begins new means.
+    pub fn report(&self, state: String) -> Announcement {
+        let Books { told, loop_times, .. } = &mut *self.books();
+        let loop_times = loop_times.iter().map(|(time, count)| (*time, *count)).collect();
+        let report = Announcement { now: ledger::now(), state, loop_times, ..told.clone() };
+        (told.rng, told.hasher) = Default::default();
+        report
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {

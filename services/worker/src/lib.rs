@@ -22,10 +22,10 @@ use std::time::Duration;
 
 use axum::Router;
 use kit::metrics::Metrics;
-use kit::{host, ops, settings};
+use kit::{ops, settings};
 use ledger::Ledger;
 use tokio::task::JoinSet;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Account, MOST_COINS};
@@ -63,15 +63,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self {
-            rng_url: Target::new("rng", 80),
-            hasher_url: Target::new("hasher", 80),
-            think: Duration::from_millis(100),
-            flush_interval: Duration::from_secs(1),
-            keep_alive: false,
-            loops: 1,
-            timeout: Duration::from_secs(30),
-        }
+        settings::defaults()
     }
 }
 
@@ -89,27 +81,21 @@ pub struct Outcome {
 pub struct Worker {
     config: Config,
     ledger: Ledger,
-    id: String,
     account: Arc<Account>,
 }
 
 impl Worker {
     /// A worker with an id of its own: its host's name and a random part.
     pub fn new(config: Config, ledger: Ledger) -> Self {
-        let id = format!("{}-{:08x}", host::name(), rand::random::<u32>());
-        Self { config, ledger, id, account: Arc::new(Account::new(MOST_COINS)) }
-    }
-
-    /// Its id, under which it announces itself and commits batches.
-    pub fn id(&self) -> &str {
-        &self.id
+        let account = Arc::new(Account::new(config.loops, MOST_COINS));
+        Self { config, ledger, account }
     }
 
     /// The routes for operators: `/healthz`, `/readyz` and `/metrics`.
     pub fn routes(&self, metrics: &Metrics) -> Router {
         metrics.register(|registry| self.account.register(registry));
         let account = self.account.clone();
-        ops::routes(metrics.clone(), Arc::new(move || account.ready()))
+        ops::routes(metrics.clone(), move || account.ready())
     }
 
     /// Mines until `stop` is cancelled. Then loops under way finish, and what is left is committed; both together may take
@@ -117,11 +103,11 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken, drain: Duration) -> Outcome {
         let upstreams = [Upstream::rng(&self.config, &self.account), Upstream::hasher(&self.config, &self.account)];
         let mut loops = self.start_loops(&upstreams, &stop);
-        let mut flusher = Flusher::new(&self, upstreams);
+        let mut flusher = Flusher { worker: &self, upstreams: &upstreams, in_hand: None, away: None };
         let mining = async {
             stop.cancelled().await;
             let deadline = Instant::now() + drain;
-            if tokio::time::timeout_at(deadline, async { while loops.join_next().await.is_some() {} }).await.is_err() {
+            if timeout_at(deadline, async { while loops.join_next().await.is_some() {} }).await.is_err() {
                 tracing::warn!(
                     "loops under way took longer than the drain timeout; they are given up, and not counted"
                 );
@@ -130,8 +116,8 @@ impl Worker {
             deadline
         };
         let deadline = tokio::select! { deadline = mining => deadline, never = flusher.run() => match never {} };
-        let committed = flusher.finish(deadline).await;
-        Outcome { accepted: self.account.accepted(), committed }
+        flusher.finish(deadline).await;
+        self.account.outcome()
     }
 
     /// Starts the loops, and a prober for each of rng and hasher.

@@ -25,35 +25,31 @@ impl Miner {
     pub async fn run(mut self, stop: CancellationToken) {
         let mut began = Instant::now();
         loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = self.account.has_room() => {}
+            let pause = async {
+                self.account.has_room().await;
+                clock::sleep(self.think).await;
+            };
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
             }
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => return,
-                () = clock::sleep(self.think) => {}
-            }
+            let hash = self.hash(began, &stop).await;
+            began = Instant::now();
             // A loop that failed and waited is none of the loops whose time is told.
-            let hash = self.hash(&stop).await;
-            let now = Instant::now();
             if let Some(hash) = hash {
-                self.account.accept(Hash { whole: now - began, ..hash });
+                self.account.accept(hash);
             }
-            began = now;
         }
     }
 
-    async fn hash(&mut self, stop: &CancellationToken) -> Option<Hash> {
-        let start = Instant::now();
+    async fn hash(&mut self, began: Instant, stop: &CancellationToken) -> Option<Hash> {
+        let asked = Instant::now();
         let bytes = self.rng.ask(Bytes::new(), stop).await?;
-        let middle = Instant::now();
+        let given = Instant::now();
         let digest = self.hasher.ask(bytes.clone(), stop).await?;
-        let hasher = middle.elapsed();
+        let done = Instant::now();
         let coin = digest
             .starts_with(b"0")
             .then(|| Coin { digest: String::from_utf8_lossy(&digest).into_owned(), bytes: bytes.to_vec() });
-        Some(Hash { coin, rng: middle - start, hasher, whole: Duration::ZERO })
+        Some(Hash { coin, rng: given - asked, hasher: done - given, whole: done - began })
     }
 }

@@ -19,7 +19,7 @@ pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) ->
         Ok(ready) => ready,
         Err(reason) => return start::fail("worker", &reason),
     };
-    tracing::info!(id = worker.id(), "mining");
+    tracing::info!(id = worker.account.id(), "mining");
     let serving = async {
         if let Some(listener) = listener {
             serve(listener, routes, &metrics, limits, stop.clone()).await;

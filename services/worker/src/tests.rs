@@ -41,15 +41,15 @@ async fn a_worker_with_as_many_coins_as_fit_pauses_and_stops_at_once_with_nothin
     let config = Config { loops: 4, flush_interval: Duration::from_secs(3600), ..quick() };
     let ledger = Ledger::in_memory();
     let mut worker = Worker::new(config, ledger.clone());
-    worker.account = Arc::new(Account::new(100));
+    worker.account = Arc::new(Account::new(4, 100));
     let account = worker.account.clone();
     // Something is flushed in the first moment, of which the books know nothing any more.
     let stop = CancellationToken::new();
     let running = tokio::spawn(worker.run(stop.clone(), Duration::from_secs(600)));
     until("a pause", async || {
-        let before = account.accepted();
+        let before = account.outcome().accepted;
         tokio::time::sleep(Duration::from_millis(300)).await;
-        before >= 100 && account.accepted() == before
+        before >= 100 && account.outcome().accepted == before
     })
     .await;
     stop.cancel();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Request, header, request};
 use http_body_util::Full;
 use rand::RngExt;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +55,8 @@ impl Upstream {
     /// rng: gives random bytes.
     pub fn rng(config: &Config, account: &Arc<Account>) -> Arc<Self> {
         let fault = |bytes: &[u8]| (bytes.len() != SIZE).then_some("another number of bytes than asked for");
-        Self::new("rng", &config.rng_url, (Method::GET, "/32"), Bytes::new(), fault, config, account)
+        let head = Request::get(format!("{}/{SIZE}", config.rng_url.base));
+        Self::new(Health::new("rng", account), &config.rng_url, config, head, Bytes::new(), fault)
     }
 
     /// hasher: gives the digest of what it is sent.
@@ -64,40 +65,36 @@ impl Upstream {
             let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
             (answer.len() != DIGITS || !answer.iter().all(is_digit)).then_some("what is not a SHA-256 digest")
         };
+        // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
+        let head = Request::post(format!("{}/", config.hasher_url.base));
+        let head = head.header(header::CONTENT_TYPE, "application/octet-stream");
         let sample = Bytes::from_static(&[0; SIZE]);
-        Self::new("hasher", &config.hasher_url, (Method::POST, "/"), sample, fault, config, account)
+        Self::new(Health::new("hasher", account), &config.hasher_url, config, head, sample, fault)
     }
 
     fn new(
-        name: &'static str,
+        health: Health,
         target: &Target,
-        (method, path): (Method, &str),
+        config: &Config,
+        head: request::Builder,
         sample: Bytes,
         fault: fn(&[u8]) -> Option<&'static str>,
-        config: &Config,
-        account: &Arc<Account>,
     ) -> Arc<Self> {
-        let Config { keep_alive, timeout, .. } = *config;
-        let uri = format!("{}{path}", target.base);
-        let mut head = Request::builder().uri(uri).header(header::HOST, target.authority());
-        if method == Method::POST {
-            // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
-            head = head.header(header::CONTENT_TYPE, "application/octet-stream");
-        }
+        let (target, keep_alive, timeout) = (target.clone(), config.keep_alive, config.timeout);
+        let mut head = head.header(header::HOST, target.authority());
         if !keep_alive {
             // The server closes first, so that the many ports in TIME_WAIT are not the client's.
             head = head.header(header::CONNECTION, "close");
         }
-        let head = head.method(method).body(()).expect("the parts of a URL are those of a request");
-        let health = Health::new(name, account);
-        Arc::new(Self { target: target.clone(), keep_alive, timeout, head, sample, fault, health })
+        let head = head.body(()).expect("the parts of a URL are those of a request");
+        Arc::new(Self { target, keep_alive, timeout, head, sample, fault, health })
     }
 
     /// Asks the failing service about twice a second until it answers: one task for all loops.
     pub async fn probe(self: Arc<Self>) {
         let mut client = Client::new(&self);
         loop {
-            self.health.fails().await;
+            self.health.failed.notified().await;
             let pause = rand::rng().random_range(PROBE_PAUSE);
             tokio::time::sleep(Duration::from_millis(pause)).await;
             if self.health.trouble().is_some() {
@@ -127,7 +124,7 @@ impl Client {
     pub async fn ask(&mut self, body: Bytes, stop: &CancellationToken) -> Option<Bytes> {
         let outcome = self.answer(body).await;
         let upstream = &self.upstream;
-        let recovered = upstream.health.recovered();
+        let recovered = upstream.health.recovered.notified();
         upstream.health.note(&outcome);
         if let Ok(answer) = outcome {
             self.tries = 0;

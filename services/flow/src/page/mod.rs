@@ -17,7 +17,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use kit::metrics::Metrics;
-use kit::page::{CSS, File, HTML, SCRIPT};
+use kit::page::File;
 use kit::serve::Limits;
 use kit::{ops, start};
 use tokio_util::sync::CancellationToken;
@@ -26,10 +26,10 @@ use crate::database::Database;
 use watch::Watch;
 
 const FILES: [File; 4] = [
-    ("/", HTML, include_str!("../../page/index.html")),
-    ("/style.css", CSS, include_str!("../../page/style.css")),
-    ("/page.js", SCRIPT, include_str!("../../page/page.js")),
-    ("/picture.js", SCRIPT, include_str!("../../page/picture.js")),
+    ("/", include_str!("../../page/index.html")),
+    ("/style.css", include_str!("../../page/style.css")),
+    ("/page.js", include_str!("../../page/page.js")),
+    ("/picture.js", include_str!("../../page/picture.js")),
 ];
 
 /// The routes, and the task that watches the database until `stop` is cancelled.
@@ -39,16 +39,13 @@ const FILES: [File; 4] = [
 pub fn app(database: Database, metrics: &Metrics, stop: CancellationToken) -> Router {
     let watch = Arc::new(Watch::new());
     tokio::spawn(watch.clone().run(database, stop));
-    let readiness: ops::Readiness = {
-        let watch = watch.clone();
-        Arc::new(move || watch.ready())
-    };
+    let asked = watch.clone();
     Router::new()
         .route("/api/state", get(state))
         .with_state(watch)
         .merge(kit::page::routes(&FILES))
         .fallback(async || (StatusCode::NOT_FOUND, "the page of flow answers GET / and /api/state\n"))
-        .merge(ops::routes(metrics.clone(), readiness))
+        .merge(ops::routes(metrics.clone(), move || asked.ready()))
 }
 
 /// Serves the page until SIGTERM or ^C.
