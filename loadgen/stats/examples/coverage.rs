@@ -21,7 +21,7 @@ fn main() {
         line(name, "rate", cover_closed(network, warm_s, seconds, runs));
     }
     println!("{runs} pairs of runs of 30 s with exponential times, called worse at p = 0.01");
-    for (answers, service_s) in [("6,000 answers", 0.005), ("30,000 answers", 0.001)] {
+    for (answers, service_s) in [("6,000 answers", 0.005), ("10,000 answers", 0.003), ("30,000 answers", 0.001)] {
         for (name, slowdown) in [("the same", Slowdown(1.0)), ("slower by 10 %", Slowdown(1.1))] {
             let worse = called_worse(service_s, slowdown, runs);
             let [rate, p50, p90] = [worse.rate, worse.p50, worse.p90].map(|share| 100.0 * share);

@@ -6,20 +6,21 @@
 //! all workers together.
 
 use crate::estimate::Estimate;
-use crate::ratio;
+use crate::ratio::{self, Ratio};
 
 /// A window has to hold so many loops for parts of loops to be counted.
 const LOOPS_IN_WINDOW: f64 = 3.0;
 
-/// Where parts of loops are counted, a piece of a window holds so many: a loop counts evenly over its time, so that shorter
-/// pieces would be more alike than they are.
-const LOOPS_IN_PIECE: f64 = 2.0;
+/// Where parts of loops are counted, pieces of a window are taken together until they hold so many: a loop counts evenly over
+/// its time, so that shorter ones are more alike than chance makes them, and their spread is too small. With two loops in each,
+/// the interval of a closed network held the truth in 93 %, not 95.
+const LOOPS_TOGETHER: f64 = 3.0;
 
 /// Where the ends of loops are counted, a window is cut into pieces of about so many.
 const ENDS_IN_PIECE: f64 = 5.0;
 
 /// Most pieces that a window is cut into.
-const MOST_PIECES: f64 = 40.0;
+const MOST_PIECES: f64 = 80.0;
 
 /// When no loop of any worker has ended for this many of the usual pauses, all stand still: none goes on.
 const STANDSTILL: f64 = 3.0;
@@ -135,12 +136,18 @@ impl Progress {
             return Some(Estimate { value: 0.0, low: 0.0, high: NONE_SEEN / seconds });
         }
         let counting = self.counting(from_s, to_s);
-        // A piece holds two loops of each worker, or several ends, so that pieces differ by chance and not by cutting.
-        let pieces = match counting {
-            Counting::Parts => seconds / (LOOPS_IN_PIECE * self.period_s(from_s, to_s)),
-            Counting::Ends => ended as f64 / ENDS_IN_PIECE,
+        // A piece holds a loop of each worker, and some of them are taken together, or it holds several ends: so that pieces
+        // differ by chance and not by cutting.
+        let least = crate::batch::LEAST_VALUES as f64;
+        let (pieces, together) = match counting {
+            Counting::Parts => {
+                let loops = seconds / self.period_s(from_s, to_s);
+                let pieces = loops.floor().clamp(least * LOOPS_TOGETHER, MOST_PIECES);
+                (pieces, (LOOPS_TOGETHER * pieces / loops).round().clamp(1.0, LOOPS_TOGETHER))
+            }
+            Counting::Ends => ((ended as f64 / ENDS_IN_PIECE).floor().clamp(least, MOST_PIECES), 1.0),
         };
-        let pieces = pieces.floor().clamp(crate::batch::LEAST_VALUES as f64, MOST_PIECES) as u32;
+        let pieces = pieces as u32;
         let edge = |number: u32| from_s + seconds * f64::from(number) / f64::from(pieces);
         let windows: Vec<(f64, f64)> = (0..pieces)
             .map(|number| {
@@ -148,7 +155,7 @@ impl Progress {
                 (self.done(from_s, to_s, counting), to_s - from_s)
             })
             .collect();
-        Some(ratio::of(&windows)?.estimate())
+        Some(by_factors(ratio::in_batches(&windows, together as usize)?))
     }
 
     /// How to count in a window: by parts, where it holds several loops.
@@ -203,6 +210,17 @@ impl Progress {
     fn standstill(&self) -> f64 {
         self.ends.last().map_or(f64::INFINITY, |last| last.at_s + STANDSTILL * self.usual_pause().1)
     }
+}
+
+/// The interval of a rate of loops, by factors: it is the time of a loop that varies evenly about its mean. Where loops happened
+/// to be long, the rate is low and seems surer than it is, and an even interval would lie too low.
+fn by_factors(found: Ratio) -> Estimate {
+    let value = found.value;
+    if value <= 0.0 {
+        return found.estimate();
+    }
+    let factor = (found.spread.half_width() / value).exp();
+    Estimate { value, low: value / factor, high: value * factor }
 }
 
 #[cfg(test)]

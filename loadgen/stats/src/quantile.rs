@@ -50,7 +50,14 @@ pub struct Worth {
     /// At least so many, with 95 % probability. The spread is known from few batches, and a run that happened to be even
     /// takes itself for worth more than it is.
     pub least: f64,
+    /// Whether they differ by no more than as many independent ones would: then their spread need not be guessed from few
+    /// batches, since that of independent samples is known.
+    pub independent: bool,
 }
+
+/// The test of independence is passed by this share of independent samples. Those that depend a little and pass all the same
+/// get intervals that are a little too narrow, and those that do not pass get wider ones: together they hold the truth.
+const PASSES: f64 = 0.9;
 
 /// Where fewer independent samples than this are beyond a quantile, their own spread says little.
 const FEW_BEYOND: f64 = 30.0;
@@ -62,10 +69,19 @@ const FEW_BEYOND: f64 = 30.0;
 /// nothing of how long it lasts. What is rare lasts no longer than what is usual, so this is not too much.
 pub fn worth(windows: &[(f64, f64)]) -> Option<Worth> {
     let total: f64 = windows.iter().map(|window| window.1).sum();
-    let Spread { error, freedom, .. } = ratio::of(windows)?.spread;
-    let samples = if error > 0.0 { 0.25 / error.powi(2) } else { f64::INFINITY };
-    let sure = ChiSquared::new(freedom).ok()?.inverse_cdf(1.0 - CONFIDENCE) / freedom;
-    Some(Worth { samples: samples.min(total), least: (samples * sure).min(total) })
+    let spread = ratio::of(windows)?.spread;
+    let samples = if spread.error > 0.0 { 0.25 / spread.error.powi(2) } else { f64::INFINITY };
+    let sure = ChiSquared::new(spread.freedom).ok()?.inverse_cdf(1.0 - CONFIDENCE) / spread.freedom;
+    let independent = is_chance(spread, (0.25 / total).sqrt());
+    let most_likely = if independent { total } else { samples.min(total) };
+    Some(Worth { samples: most_likely, least: (samples * sure).min(total), independent })
+}
+
+/// Whether a spread from batches is no larger than chance makes it where the true error is this: the variance of so few
+/// batches is a multiple of χ².
+fn is_chance(spread: Spread, error: f64) -> bool {
+    let most = ChiSquared::new(spread.freedom).map_or(0.0, |squares| squares.inverse_cdf(PASSES) / spread.freedom);
+    spread.error.powi(2) <= most * error.powi(2)
 }
 
 /// The interval of a quantile. `windows` has, for each window in time, how many samples were at most the quantile's
@@ -90,8 +106,12 @@ pub fn interval(
     let few = worth.samples * share.min(1.0 - share) < FEW_BEYOND;
     let samples = if few { worth.least } else { worth.samples }.min(total);
     let independent = (share * (1.0 - share) / samples).sqrt();
-    let error = found.spread.error.max(independent);
-    let half = Spread { error, ..found.spread }.half_width();
+    let spread = if worth.independent && !few && is_chance(found.spread, independent) {
+        Spread { error: independent, freedom: f64::INFINITY, ..found.spread }
+    } else {
+        Spread { error: found.spread.error.max(independent), ..found.spread }
+    };
+    let half = spread.half_width();
     let (low, high) = ((share - half).max(0.0), (share + half).min(1.0));
     // Where long queues come and go, thousands of samples are worth few, and the upper end is the largest of them. To tell
     // nothing there would leave the runs in which the queue happened to be short.
@@ -121,7 +141,7 @@ mod tests {
     }
 
     fn all(samples: f64) -> Worth {
-        Worth { samples, least: samples }
+        Worth { samples, least: samples, independent: true }
     }
 
     #[test]
@@ -129,7 +149,7 @@ mod tests {
         // 1,000 evenly spread samples in 100 windows: the 95 % interval of the median is about 469 to 531.
         let windows: Vec<(f64, f64)> = (0..100).map(|at| (f64::from([5, 4, 6, 5][at % 4]), 10.0)).collect();
         let found = interval(0.5, 500.0, &windows, all(1000.0), |share| 1000.0 * share).expect("enough");
-        assert!((found.low - 468.0).abs() < 6.0 && (found.high - 532.0).abs() < 6.0, "{found:?}");
+        assert!((found.low - 469.0).abs() < 0.1 && (found.high - 531.0).abs() < 0.1, "{found:?}");
     }
 
     #[test]
@@ -145,6 +165,7 @@ mod tests {
         let long: Vec<(f64, f64)> = (0..60).map(|at| (if at / 15 % 2 == 0 { 90.0 } else { 10.0 }, 100.0)).collect();
         let (mixed, long) = (worth(&mixed).expect("windows"), worth(&long).expect("windows"));
         assert!(mixed.least > 3000.0 && long.samples < 36.0, "{mixed:?} {long:?}");
+        assert!(mixed.independent && !long.independent, "{mixed:?} {long:?}");
         let windows = [(99.0, 100.0); 60];
         assert!(interval(0.99, 1.0, &windows, mixed, |share| share).is_some());
         assert_eq!(interval(0.99, 1.0, &windows, long, |share| share), None);

@@ -27,13 +27,18 @@ impl Ratio {
 /// `(sum of times, answers)` for a mean time, `(errors, requests)` for a share. Nothing where there are fewer windows than
 /// [`batch::LEAST_VALUES`] or the second parts are nothing.
 pub fn of(windows: &[(f64, f64)]) -> Option<Ratio> {
+    in_batches(windows, 1)
+}
+
+/// The same where fewer than `shortest` windows together are known to be like their neighbours.
+pub fn in_batches(windows: &[(f64, f64)], shortest: usize) -> Option<Ratio> {
     let (above, below) = windows.iter().fold((0.0, 0.0), |sum, window| (sum.0 + window.0, sum.1 + window.1));
     if below <= 0.0 {
         return None;
     }
     let value = above / below;
     let residuals: Vec<f64> = windows.iter().map(|window| window.0 - value * window.1).collect();
-    let spread = batch::spread(&residuals)?;
+    let spread = batch::spread(&residuals, shortest)?;
     let error = spread.error * windows.len() as f64 / below;
     Some(Ratio { value, spread: Spread { error, ..spread } })
 }

@@ -2,14 +2,19 @@
 
 use statrs::distribution::{ContinuousCDF as _, StudentsT};
 
+use crate::normal;
+
 /// The quantile of Student's t distribution with `freedom` degrees of freedom: the t for which the probability of
-/// less is `p`. For a two-sided 95 % interval, `p` is 0.975.
+/// less is `p`. For a two-sided 95 % interval, `p` is 0.975. With infinitely many, it is the normal distribution's.
 ///
 /// # Panics
 /// When `p` is not between 0 and 1 or there is no degree of freedom.
 pub fn quantile(p: f64, freedom: f64) -> f64 {
     assert!(p > 0.0 && p < 1.0, "a quantile of {p} does not exist");
     assert!(freedom > 0.0, "there has to be a degree of freedom");
+    if freedom.is_infinite() {
+        return normal::quantile(p);
+    }
     StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |distribution| distribution.inverse_cdf(p))
 }
 
@@ -42,6 +47,7 @@ mod tests {
             assert!((found - expected).abs() < 6e-4, "{freedom}: {found}");
             assert!((two_sided(expected, f64::from(freedom)) - 0.05).abs() < 2e-4);
         }
+        assert_eq!(quantile(0.975, f64::INFINITY), normal::quantile(0.975));
         assert!((quantile(0.95, 8.0) - 1.860).abs() < 6e-4);
         assert!((quantile(0.025, 8.0) + quantile(0.975, 8.0)).abs() < 1e-9);
         assert!((two_sided(3.169, 10.0) - 0.01).abs() < 2e-4);

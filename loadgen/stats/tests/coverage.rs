@@ -11,6 +11,9 @@ use simulated::compared::{Slowdown, called_worse};
 /// tighter bound holds here; the example has five times as many runs, and docs/theory.md their result.
 const RUNS: u32 = 200;
 
+/// Closed networks are quick to simulate, so that there are enough runs to tell 93 %.
+const CLOSED_RUNS: u32 = 1000;
+
 fn holds(case: &str, what: &str, found: Coverage) {
     assert!(found.untold * 2 < found.runs, "{case}, {what}: {found:?} tells nothing too often");
     hold(case, what, found);
@@ -32,7 +35,8 @@ fn intervals_hold_the_truth() {
         hold(case.name, "p99", covered.quantiles[3]);
     }
     for (name, network, warm_s, seconds) in CLOSED {
-        holds(name, "rate", cover_closed(network, warm_s, seconds, RUNS));
+        let found = cover_closed(network, warm_s, seconds, CLOSED_RUNS);
+        assert!(found.share() >= 0.935 && found.untold == 0, "{name}: {:.1} % hold the truth", 100.0 * found.share());
     }
 }
 
@@ -49,10 +53,13 @@ fn intervals_are_narrow() {
 fn the_same_is_seldom_called_worse_and_a_slowdown_is_found() {
     let same = called_worse(0.005, Slowdown(1.0), 400);
     assert!(same.rate <= 0.015 && same.p50 <= 0.015 && same.p90 <= 0.015, "{same:?}");
-    let slower = called_worse(0.005, Slowdown(1.1), 100);
-    assert!(slower.rate >= 0.95, "a slowdown of 10 % is missed: {slower:?}");
-    // A median of 6,000 exponential times has a standard error of 1.9 %, so that no test finds 10 % in more than nine pairs of
-    // ten: p50 and p90 need more answers than the rate does.
+    // A median of 6,000 exponential times has a standard error of 1.9 %, so that no test finds 10 % in more than 83 % of the pairs
+    // by it, and in 91 % by p90: they need more answers than the rate does.
+    let slower = called_worse(0.005, Slowdown(1.1), 400);
+    assert!(
+        slower.rate >= 0.95 && slower.p50 >= 0.73 && slower.p90 >= 0.78,
+        "a slowdown of 10 % is missed: {slower:?}"
+    );
     let slower = called_worse(0.001, Slowdown(1.1), 40);
     assert!(
         slower.rate >= 0.95 && slower.p50 >= 0.95 && slower.p90 >= 0.95,
