@@ -99,6 +99,24 @@ fn a_grid_scales_two_services() {
     assert!(report.status.success() && report.stdout == made, "made again from grid.json, it is the same");
 }
 
+/// A turn at rng takes 40 s with 400 workers. The end once waited 30 s for them, and it was not told when it would come.
+#[test]
+fn hundreds_of_workers_end_when_they_are_expected_to() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    let began = std::time::Instant::now();
+    let output = sweep(&["--workers", "1,400", "--measure", "2s", "--out", out]);
+    let took = began.elapsed().as_secs();
+    assert!(output.status.success(), "{}", stderr(&output));
+    near(&json(folder.path())["steps"][1]["throughput"]["value"], 10.0, 0.2);
+    assert!(
+        stderr(&output).lines().any(|line| line.contains("1 worker:") && line.ends_with(" left")),
+        "{}",
+        stderr(&output)
+    );
+    assert!(took < 25, "it took {took} s");
+}
+
 #[test]
 fn a_real_redis_has_what_was_mined() {
     let redis = RedisServer::start();

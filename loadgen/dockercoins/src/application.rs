@@ -43,6 +43,8 @@ pub struct Observation {
     pub loads: BTreeMap<String, BTreeMap<String, Load>>,
     /// Processor time used, by service and replica; one replica of `all` where services share one process.
     pub cpu: BTreeMap<String, BTreeMap<String, Duration>>,
+    /// Processor time that the application could have used and did not get, where that can be seen.
+    pub starved: Option<Duration>,
 }
 
 /// What one replica of a service has done.

@@ -27,8 +27,8 @@ pub(crate) type Addresses = BTreeMap<String, SocketAddr>;
 pub(crate) async fn observe(ledger: &Ledger, replicas: &BTreeMap<String, Addresses>) -> Result<Observation, Error> {
     let (counted, told) = tokio::join!(count(ledger), ask(replicas));
     let (workers, hashes) = counted?;
-    let mut observation =
-        Observation { at: Instant::now(), workers, hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() };
+    let (at, loads, cpu) = (Instant::now(), BTreeMap::new(), BTreeMap::new());
+    let mut observation = Observation { at, workers, hashes, loads, cpu, starved: None };
     for (service, replica, metrics) in told {
         if let Some(load) = load(&service, &metrics) {
             observation.loads.entry(service.clone()).or_default().insert(replica.clone(), load);

@@ -16,14 +16,20 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use worker::{Outcome, Target, Worker};
 
 use crate::application::{Application, Load, Observation};
+use crate::starved::Starved;
 use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Settings};
 
 /// How often a worker commits and announces: finer than in a swarm, as it costs nothing here.
 const FLUSH_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How long a worker has to finish its loop and to commit when it is scaled away.
-const DRAIN: Duration = Duration::from_secs(30);
+/// How long a worker has to finish its loop and to commit when it is scaled away. Of a thousand workers the last would have its
+/// turn at rng after 100 s; a loop that is given up counts for nothing.
+const DRAIN: Duration = Duration::from_secs(2);
+
+/// How long a worker waits for an answer: with a thousand of them a turn at rng takes 100 s. Those who gave up after 30 s would
+/// be those whose turn has just come, and rng would work for nobody.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// What the services are started with.
 #[derive(Debug, Clone, Default)]
@@ -45,6 +51,7 @@ pub struct Embedded {
     workers: Vec<Mining>,
     /// What the workers that were scaled away accepted and committed.
     past: Outcome,
+    starved: Starved,
 }
 
 struct Mining {
@@ -64,8 +71,9 @@ impl Embedded {
         config.worker.rng_url = rng.target();
         config.worker.hasher_url = hasher.target();
         config.worker.flush_interval = FLUSH_INTERVAL;
+        config.worker.timeout = PATIENCE;
         let past = Outcome { accepted: 0, committed: 0 };
-        Ok(Self { config, ledger, rng, hasher, workers: Vec::new(), past })
+        Ok(Self { config, ledger, rng, hasher, workers: Vec::new(), past, starved: Starved::default() })
     }
 
     /// The ledger that the workers commit to.
@@ -151,6 +159,7 @@ impl Application for Embedded {
             loads: loads.into(),
             // This process' own work for the probes is among it.
             cpu: BTreeMap::from([("all".to_owned(), BTreeMap::from([(kit::host::name(), kit::host::cpu_time())]))]),
+            starved: Some(self.starved.total()),
         })
     }
 

@@ -9,6 +9,7 @@ mod deployed;
 pub mod embedded;
 mod environment;
 mod probes;
+mod starved;
 pub mod swarm;
 mod track;
 mod watch;

@@ -130,6 +130,13 @@ impl Track {
         cores
     }
 
+    /// Processor time that the application could have used and did not get between two moments, in cores.
+    pub fn starved(&self, from: Instant, to: Instant) -> Option<f64> {
+        let (first, last) = (&self.seen[self.at(from)?], &self.seen[self.at(to)?]);
+        let seconds = (last.at - first.at).as_secs_f64();
+        (seconds > 0.0).then_some(last.starved?.saturating_sub(first.starved?).as_secs_f64() / seconds)
+    }
+
     /// The last observation that was made by then.
     fn at(&self, moment: Instant) -> Option<usize> {
         self.seen.partition_point(|seen| seen.at <= moment).checked_sub(1)

@@ -27,6 +27,7 @@ fn regular(workers: u32, loop_s: f64, seconds: f64) -> (Track, Instant) {
             hashes: 0,
             loads: BTreeMap::new(),
             cpu: BTreeMap::new(),
+            starved: None,
         });
         at += 0.25;
     }
@@ -72,7 +73,8 @@ fn without_announcements_the_ledger_is_counted() {
         // Ten hashes arrive together once a second.
         let hashes = i64::from(quarter / 4) * 10;
         let at = origin + Duration::from_millis(u64::from(quarter) * 250);
-        track.push(Observation { at, workers: Vec::new(), hashes, loads: BTreeMap::new(), cpu: BTreeMap::new() });
+        let (loads, cpu) = (BTreeMap::new(), BTreeMap::new());
+        track.push(Observation { at, workers: Vec::new(), hashes, loads, cpu, starved: None });
     }
     assert!((track.rate(after(origin, 2.0), after(origin, 9.9)).unwrap() - 10.0).abs() < 1e-9);
 }
@@ -99,13 +101,14 @@ fn utilisation_is_the_share_of_the_slots() {
         // A replica that begins in between is left out.
         used.extend((second > 2).then(|| ("late".to_owned(), busy(9.0))));
         let cpu = BTreeMap::from([("all".to_owned(), used)]);
-        track.push(Observation { at, workers: Vec::new(), hashes: 0, loads, cpu });
+        track.push(Observation { at, workers: Vec::new(), hashes: 0, loads, cpu, starved: Some(busy(1.5)) });
     }
     let (from, to) = (after(origin, 1.0), after(origin, 4.0));
     assert_eq!(track.load("rng", from, to), Some((Some(0.75), 6.0)));
     assert_eq!(track.load("hasher", from, to), Some((None, 3.0)));
     assert_eq!(track.load("redis", from, to), None);
     assert_eq!(track.cores(from, to)["all"], BTreeMap::from([("here".to_owned(), 0.25)]));
+    assert_eq!(track.starved(from, to), Some(1.5));
 }
 
 /// With 200 workers a loop takes 20 s. A worker without a hash in the window once counted as nothing, and the rate was 0.

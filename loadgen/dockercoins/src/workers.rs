@@ -47,6 +47,7 @@ impl<P: Application> Driver<P> for Workers {
             utilisation,
             queue,
             cores: self.track.cores(from, to),
+            starved: self.track.starved(from, to),
             recovered_s: seen.recovered_s,
             notes: seen.notes,
             ..Measured::of(from, to)

@@ -49,6 +49,8 @@ pub struct Measured {
     pub queue: BTreeMap<String, f64>,
     /// Processor time in cores, by service and replica.
     pub cores: BTreeMap<String, BTreeMap<String, f64>>,
+    /// Processor time that the application could have used and did not get, in cores, where that can be seen.
+    pub starved: Option<f64>,
     /// Memory in bytes, by service and replica.
     pub memory: BTreeMap<String, BTreeMap<String, u64>>,
     /// Share of the processors of a node that was busy, whatever ran there, by node.
@@ -77,6 +79,7 @@ impl Measured {
             utilisation: BTreeMap::new(),
             queue: BTreeMap::new(),
             cores: BTreeMap::new(),
+            starved: None,
             memory: BTreeMap::new(),
             node_busy: BTreeMap::new(),
             shares: BTreeMap::new(),

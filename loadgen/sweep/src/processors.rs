@@ -4,6 +4,12 @@ use std::collections::BTreeMap;
 
 use crate::result::{Machine, Node, Step};
 
+/// Processors that are busy for more than this share leave the services waiting for them.
+pub(crate) const SATURATED: f64 = 0.85;
+
+/// What is this close to the theory was not held up by anything that the theory does not know.
+pub(crate) const CONFIRMED: f64 = 0.02;
+
 /// The processors of one machine, with what the application used of them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Processors {
@@ -45,6 +51,22 @@ pub fn of(machine: &Machine, step: &Step) -> Vec<Processors> {
         (!told.is_empty()).then(|| Processors { nodes, cpus, cores: told.iter().sum() })
     });
     together.collect()
+}
+
+/// Whether a step of dockercoins made less than it would have with more processors, or with these for itself alone.
+///
+/// Where there is a theory, it fell short of it and was held up for at least the share of the time that is missing: a loop that
+/// takes a tenth longer because of the processors has waited for one for a tenth of the time. Without delays there is no theory,
+/// and processors that the application has or waits for nearly all of the time are the limit.
+pub fn limit(machine: &Machine, step: &Step) -> bool {
+    let busiest = busiest(machine, std::iter::once(step));
+    let waited = step.cpu_starved.unwrap_or_default();
+    match step.deviation() {
+        Some(off) => {
+            off < -CONFIRMED && (waited >= -off || busiest.is_some_and(|processors| processors.share() >= SATURATED))
+        }
+        None => busiest.is_some_and(|found| found.share() + waited / f64::from(found.cpus) >= SATURATED),
+    }
 }
 
 /// The processors that were busiest on average over some steps.

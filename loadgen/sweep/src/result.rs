@@ -289,6 +289,10 @@ pub struct Step {
     pub queue: BTreeMap<String, f64>,
     /// Processor time used for each second, in cores, by service (`all` where services share one process).
     pub cpu_cores: BTreeMap<String, f64>,
+    /// Processor time that the application could have used for each second and did not get, in cores: its threads waited for
+    /// a processor that other programs or each other had, or the host took it. Absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_starved: Option<f64>,
     /// Which node had which task; empty where there are no nodes.
     pub placement: Vec<Placement>,
     /// Share of the processors of each node that was busy, from 0 to 1, whatever ran there; empty where it is not known.

@@ -7,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 use crate::columns::{Cell, columns};
 use crate::format::{difference, fine_rate, margin, percent, time};
 use crate::grid::Grid;
+use crate::processors;
 use crate::result::{Step, Sweep};
 
 /// A terminal this wide shows every column.
@@ -46,7 +47,11 @@ pub fn table(sweep: &Sweep) -> String {
         header.iter().map(|(_, what)| title(what)).collect(),
     ];
     rows.extend(sweep.steps.iter().map(|step| row(sweep, step, &probed, busy.as_deref())));
-    columns(&rows)
+    let mut table = columns(&rows);
+    if sweep.steps.iter().any(|step| processors::limit(&sweep.machine, step)) {
+        table.push_str("! The machine’s processors were the limit.\n");
+    }
+    table
 }
 
 /// The throughput of a grid: a row for each number of replicas of the second service.
@@ -105,6 +110,9 @@ fn row(sweep: &Sweep, step: &Step, probed: &[String], busy: Option<&str>) -> Vec
     let mut count = step.swept(&sweep.settings).to_string();
     if !step.steady {
         count.insert(0, '~');
+    }
+    if processors::limit(&sweep.machine, step) {
+        count.insert(0, '!');
     }
     let off = match step.deviation() {
         Some(share) => Cell { text: narrow(difference(share)), style: closeness(Some(share)) },

@@ -9,7 +9,7 @@ use model::predict::relieve;
 use model::{Limit, Network};
 
 use crate::format::{percent, rate, replicas, times};
-use crate::processors::{self, Processors};
+use crate::processors::{self, CONFIRMED, Processors};
 use crate::result::{Fit, Machine, Settings, Step, Verdict};
 use crate::theory;
 
@@ -19,14 +19,8 @@ pub use evidence::{number, symbol};
 /// two requests, and what the ends of the measuring time cut off.
 pub(crate) const SATURATED: f64 = 0.95;
 
-/// Processors that are busy for more than this share leave the services waiting for them.
-const CPU_SATURATED: f64 = 0.85;
-
 /// Throughput that is at least this share of proportional growth counts as proportional.
 const PROPORTIONAL: f64 = 0.95;
-
-/// Measurements this close to the theory confirm it, so that predictions use the settings and not the measured demands.
-const CONFIRMED: f64 = 0.02;
 
 /// Judges the steps of a run.
 pub fn judge(settings: &Settings, machine: &Machine, steps: &[Step], fits: &[Fit]) -> Verdict {
@@ -111,6 +105,17 @@ impl<'a> Case<'a> {
         processors::busiest(self.machine, steps)
     }
 
+    /// Whether the processors were the limit in most of the steps with so many replicas.
+    fn is_short_of_processors(&self, place: u32) -> bool {
+        let here: Vec<bool> = self
+            .steps
+            .iter()
+            .filter(|step| self.swept(step) == place)
+            .map(|step| processors::limit(self.machine, step))
+            .collect();
+        2 * here.iter().filter(|short| **short).count() > here.len()
+    }
+
     /// The network that predictions use: as set where the measurements confirm the theory, otherwise as measured.
     fn network(&self) -> Option<Network> {
         let top = self.steps.last()?;
@@ -158,10 +163,15 @@ fn find(case: &Case) -> Finding {
     let saturated = busiest.as_ref().filter(|(_, share)| *share >= SATURATED);
     let proportional = low > 0.0 && high / low >= PROPORTIONAL * f64::from(last) / f64::from(first);
 
-    if let Some(full) = case.cpu_at(last).filter(|found| found.share() >= CPU_SATURATED)
-        && (saturated.is_none() || !proportional)
+    let has_theory = case.top().all(|step| step.theory.is_some());
+    if let Some(found) = case.cpu_at(last).filter(|_| case.is_short_of_processors(last))
+        && (has_theory || saturated.is_none() || !proportional)
     {
-        return cpu(case, last, high, &full);
+        return if found.share() >= processors::SATURATED {
+            cpu(case, last, high, &found)
+        } else {
+            starved(case, last, high, &found)
+        };
     }
     if let Some((service, share)) = saturated {
         return station(case, service, *share, &places, high);
@@ -203,6 +213,24 @@ fn cpu(case: &Case, last: u32, high: f64, full: &Processors) -> Finding {
         ),
     };
     Finding::of("cpu", sentence)
+}
+
+/// The processors are busy, and not with this application alone.
+fn starved(case: &Case, last: u32, high: f64, found: &Processors) -> Finding {
+    let waited = mean(case.top().filter_map(|step| step.cpu_starved));
+    let theory = case.top().find_map(|step| step.theory);
+    let instead = theory.map_or_else(String::new, |theory| format!(" instead of {}", rate(theory)));
+    Finding::of(
+        "cpu",
+        format!(
+            "The machine’s processors are the bottleneck: at {} the application used {} of them and could not have the rest \
+             when it wanted it, for {waited:.2} s in each second, so that it did {} hashes/s{instead}; measure again while \
+             nothing else runs.",
+            plural(case, last),
+            percent(found.share()),
+            rate(high)
+        ),
+    )
 }
 
 fn station(case: &Case, service: &str, share: f64, places: &[u32], high: f64) -> Finding {

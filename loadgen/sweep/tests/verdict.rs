@@ -62,6 +62,60 @@ fn without_delays_the_machine_is_the_bottleneck() {
     assert!(sweep.verdict.evidence.iter().any(|fact| fact.contains("All delays are zero")));
 }
 
+/// A program that runs beside the sweep takes its processors: rng seems to be busy all the time, as what holds its slot waits.
+#[test]
+fn processors_that_others_have_are_the_bottleneck_and_not_rng() {
+    let sweep = sweep_with(settings(), 0.001, |step| {
+        step.cpu_starved = Some(0.001);
+        if step.workers() > 7 {
+            step.throughput.value *= 0.65;
+            step.cpu_starved = Some(1.4);
+        }
+    });
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("cpu"));
+    let sentence = &sweep.verdict.sentence;
+    assert!(
+        sentence.starts_with(
+            "The machine’s processors are the bottleneck: at 10 workers the application used 1.0 % of them and could not have \
+             the rest when it wanted it, for 1.40 s in each second, so that it did 6."
+        ) && sentence.contains("hashes/s instead of 10.0; measure again"),
+        "{sentence}"
+    );
+    let fact = "The machine’s processors were the limit at 8, 9 and 10 workers";
+    assert!(sweep.verdict.evidence.iter().any(|said| said.starts_with(fact)), "{:?}", sweep.verdict.evidence);
+    let text = anstream::adapter::strip_str(&sweep::table::table(&sweep)).to_string();
+    let marked = text.lines().filter(|line| line.trim_start().starts_with("!")).count();
+    assert!(marked == 4 && text.ends_with("! The machine’s processors were the limit.\n"), "{text}");
+    assert!(sweep::report::html(&sweep).contains("10 !"));
+}
+
+/// Where nothing that is missing was waited for, something else is missing it.
+#[test]
+fn a_little_waiting_explains_no_large_loss() {
+    let sweep = sweep_with(settings(), 0.001, |step| {
+        step.cpu_starved = Some(0.02);
+        step.throughput.value *= 0.9;
+    });
+    assert_eq!(sweep.verdict.bottleneck.as_deref(), Some("rng"), "{}", sweep.verdict.sentence);
+}
+
+/// One step has nothing to fall behind, so that rng was named although its slots waited for processors.
+#[test]
+fn a_single_step_that_fills_the_processors_does_not_name_rng() {
+    let set: BTreeMap<String, u32> = [("rng".to_owned(), 100)].into();
+    let busy = |lost: f64| {
+        let settings = Settings { set: set.clone(), replicas: vec![1000], ..settings() };
+        sweep_with(settings, 0.001, |step| {
+            step.throughput.value *= 1.0 - lost;
+            step.cpu_cores.insert("all".to_owned(), 3.9);
+        })
+    };
+    let (short, enough) = (busy(0.3).verdict, busy(0.0).verdict);
+    assert_eq!(short.bottleneck.as_deref(), Some("cpu"), "{}", short.sentence);
+    assert!(short.sentence.contains("the 4 processors are busy 97.5 % at 1000 workers"), "{}", short.sentence);
+    assert_eq!(enough.bottleneck.as_deref(), Some("rng"), "it does what theory says: {}", enough.sentence);
+}
+
 #[test]
 fn more_rng_moves_the_limit_to_the_workers() {
     let sweep = sweep(Settings { scaled: "rng".to_owned(), replicas: (1..=8).collect(), ..settings() }, 0.001);

@@ -12,6 +12,7 @@ use rustix::time::Timespec;
 use crate::processors::Processors;
 use crate::server::{Behaviour, Server};
 use crate::tools::Load;
+use crate::verdict::{is_disturbed, stolen};
 
 /// As the first argument: this process is the bare client.
 pub const ARGUMENT: &str = "--bare-client";
@@ -27,21 +28,36 @@ pub struct Wakes {
     pub rest: u64,
 }
 
-/// Runs of the bare client before and after a load generator's.
-pub struct Floor {
-    /// What each run saw.
-    pub parts: Vec<Vec<Wakes>>,
-    /// For how long the client had no processor though it could have run, as a share of its time.
+/// A run of the bare client.
+pub struct Part {
+    /// What it saw.
+    pub wakes: Vec<Wakes>,
+    /// For how long it had no processor though it could have run, or the host had it, as a share of its time.
     pub starved: f64,
 }
 
+/// Runs of the bare client before and after a load generator's.
+#[derive(Default)]
+pub struct Floor {
+    /// Its runs.
+    pub parts: Vec<Part>,
+}
+
 /// How many runs make up a floor: their differences are its spread.
-pub const PARTS: usize = 4;
+pub const PARTS: usize = 8;
 
 impl Floor {
-    /// Nothing measured yet.
-    pub fn new() -> Self {
-        Floor { parts: Vec::new(), starved: 0.0 }
+    /// For how long the client had no processor, as a share of its time.
+    pub fn starved(&self) -> f64 {
+        self.parts.iter().map(|part| part.starved).sum::<f64>() / self.parts.len().max(1) as f64
+    }
+
+    /// The runs from which so much more of the processor was taken than from the others that they say nothing.
+    pub fn drop_disturbed(&mut self) {
+        let mut shares: Vec<f64> = self.parts.iter().map(|part| part.starved).collect();
+        shares.sort_by(f64::total_cmp);
+        let usual = shares[shares.len() / 2];
+        self.parts.retain(|part| !is_disturbed(part.starved, usual));
     }
 
     /// Adds runs of the bare client, each as long as a [`PARTS`]-th of the load.
@@ -51,6 +67,7 @@ impl Floor {
     /// was idle for 2 ms wakes later than one that was idle for 20 µs.
     pub fn measure(&mut self, runs: usize, load: Load, service: u64, processors: &Processors) -> std::io::Result<()> {
         for _ in 0..runs {
+            let before = stolen();
             let server = Server::start(Behaviour { service, stall: None }, processors);
             let rate = if service > 0 { load.rate.min(0.8e9 / service as f64) } else { load.rate };
             let seconds = load.seconds / PARTS as f64;
@@ -62,7 +79,7 @@ impl Floor {
                 .output()?;
             let text = String::from_utf8_lossy(&output.stdout);
             let starved = text.lines().find_map(|line| line.strip_prefix(STARVED)?.parse::<f64>().ok());
-            self.starved += starved.unwrap_or(0.0) / 1e9 / seconds / PARTS as f64;
+            let starved = (starved.unwrap_or(0.0) / 1e9 + stolen() - before) / seconds;
             let away = server.away();
             let wakes: Vec<Wakes> = text
                 .lines()
@@ -77,14 +94,14 @@ impl Floor {
             if wakes.is_empty() {
                 return Err(std::io::Error::other("the bare client measured nothing"));
             }
-            self.parts.push(wakes);
+            self.parts.push(Part { wakes, starved });
         }
         Ok(())
     }
 
     /// All of it.
     pub fn whole(&self) -> Vec<Wakes> {
-        self.parts.concat()
+        self.parts.iter().flat_map(|part| part.wakes.iter().copied()).collect()
     }
 }
 

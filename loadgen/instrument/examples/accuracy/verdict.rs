@@ -1,10 +1,39 @@
 //! When a figure is right, and when a run is not to be judged.
 
+use crate::tools::Percentiles;
+
 /// Share of the truth that a figure may miss it by.
 const SHARE: f64 = 0.01;
 
 /// Standard deviations of the floor that it may miss it by.
 const DEVIATIONS: f64 = 3.0;
+
+/// A median has to be known to within this, in milliseconds, or to within 1 % of it where that is more: otherwise one of 79 µs
+/// passes for one of 60.
+const SHARP_MS: f64 = 0.015;
+
+/// What is right, and what may be missed, in milliseconds.
+pub struct Judge {
+    /// The right percentiles.
+    pub truth: Percentiles,
+    /// What each may miss them by.
+    pub within: Percentiles,
+    /// The longest response time that is right.
+    pub max: f64,
+}
+
+impl Judge {
+    /// Whether the bare client's runs are alike enough to find an error in the median.
+    pub fn is_sharp(&self) -> bool {
+        self.within[0] <= SHARP_MS.max(SHARE * self.truth[0])
+    }
+
+    /// How many of a tool's figures are wrong. One that it does not tell is one of them.
+    pub fn misses(&self, values: Percentiles) -> usize {
+        let right = |((value, truth), within): &((f64, f64), f64)| (value - truth).abs() <= *within;
+        values.into_iter().zip(self.truth).zip(self.within).filter(|figure| !right(figure)).count()
+    }
+}
 
 /// What a figure may miss the truth by: 1 % of it, or three times the spread that the bare client's runs give it where that
 /// is more. Nobody can tell a tool's error from the machine's within that spread.
@@ -31,6 +60,14 @@ pub fn stolen() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_not_told_is_not_right_and_a_blunt_floor_is_no_judge() {
+        let judge = |within| Judge { truth: [0.06, 0.1, 0.2, 0.3], within: [within, 0.1, 0.1, 0.1], max: 1.0 };
+        assert_eq!(judge(0.01).misses([0.065, 0.1, 0.2, 0.3]), 0);
+        assert_eq!(judge(0.01).misses([0.079, 0.1, 0.2, f64::NAN]), 2);
+        assert!(judge(0.015).is_sharp() && !judge(0.02).is_sharp());
+    }
 
     #[test]
     fn a_wrong_median_of_79_microseconds_does_not_pass() {

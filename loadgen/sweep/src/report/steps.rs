@@ -6,7 +6,8 @@ use charts::{Table, escape};
 
 use super::{many, services};
 use crate::format::{difference, fine_rate, margin, percent, time};
-use crate::result::{Placement, Sweep};
+use crate::processors;
+use crate::result::{Placement, Step, Sweep};
 
 /// The table of all steps.
 pub fn html(sweep: &Sweep) -> String {
@@ -34,7 +35,12 @@ pub fn html(sweep: &Sweep) -> String {
     for step in &sweep.steps {
         let rate = step.throughput;
         let mut fields = vec![
-            format!("{}{}", step.swept(&sweep.settings), if step.steady { "" } else { " *" }),
+            format!(
+                "{}{}{}",
+                step.swept(&sweep.settings),
+                if step.steady { "" } else { " *" },
+                if limited(sweep, step) { " !" } else { "" }
+            ),
             fine_rate(rate.value),
             margin(rate),
             step.theory.map_or_else(none, fine_rate),
@@ -61,8 +67,16 @@ pub fn html(sweep: &Sweep) -> String {
     if sweep.steps.iter().any(|step| !step.steady) {
         html.push_str("<p class=\"soft\">* The rate was not yet steady when the measuring began.</p>");
     }
+    if sweep.steps.iter().any(|step| limited(sweep, step)) {
+        html.push_str("<p class=\"soft\">! The machine’s processors were the limit.</p>");
+    }
     html.push_str(&notes(sweep));
     html
+}
+
+/// Whether the processors held the application up; a service of one's own has its own words for that.
+fn limited(sweep: &Sweep, step: &Step) -> bool {
+    sweep.settings.dockercoins.is_some() && processors::limit(&sweep.machine, step)
 }
 
 /// What a reader should know about single steps.

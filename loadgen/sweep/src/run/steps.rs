@@ -95,6 +95,7 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
             utilisation: measured.utilisation,
             queue: measured.queue,
             cpu_cores: cores.iter().map(|(name, replicas)| (name.clone(), replicas.values().sum())).collect(),
+            cpu_starved: measured.starved,
             placement: placement.into_iter().map(|placed| with_usage(placed, cores, &measured.memory)).collect(),
             node_busy: measured.node_busy,
             shares: measured.shares,

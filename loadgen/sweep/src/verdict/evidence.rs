@@ -4,6 +4,7 @@ use model::law::Law;
 
 use super::{Case, mean};
 use crate::format::{difference, percent, rate, time, times};
+use crate::processors;
 use crate::result::{Fit, Step};
 use crate::theory;
 
@@ -22,6 +23,7 @@ pub fn gather(case: &Case, fits: &[Fit]) -> Vec<String> {
         busy(case),
         nodes(case),
         cpu(case),
+        short(case),
         probes(case),
         expectation(case),
         agreement(case),
@@ -97,7 +99,12 @@ fn cpu(case: &Case) -> Option<String> {
     case.settings.dockercoins.as_ref()?;
     let busiest = case.cpu_at(*case.places().last()?)?;
     let share = busiest.share();
-    let so = if share >= super::CPU_SATURATED { "so they limit the system" } else { "so they do not limit the system" };
+    let limited = case.is_short_of_processors(*case.places().last()?);
+    let so = match (limited, share >= processors::SATURATED) {
+        (false, _) => "so they do not limit the system",
+        (true, true) => "so they limit the system",
+        (true, false) => "and it waits for the others: they limit the system",
+    };
     Some(match &busiest.nodes[..] {
         [] => format!("The services use {} of the machine’s processors there, {so}.", percent(share)),
         [node] => format!("The busiest node, {node}, has {} of its processors in use there, {so}.", percent(share)),
@@ -107,6 +114,25 @@ fn cpu(case: &Case) -> Option<String> {
             nodes.join(", ")
         ),
     })
+}
+
+/// The steps in which it was the processors that held the application up.
+fn short(case: &Case) -> Option<String> {
+    case.settings.dockercoins.as_ref()?;
+    let mut places: Vec<String> = case
+        .places()
+        .into_iter()
+        .filter(|place| case.is_short_of_processors(*place))
+        .map(|place| place.to_string())
+        .collect();
+    let last = places.pop()?;
+    let all = if places.is_empty() { last } else { format!("{} and {last}", places.join(", ")) };
+    let scaled = &case.settings.scaled;
+    let what = if scaled == "worker" { "workers".to_owned() } else { format!("replicas of {scaled}") };
+    Some(format!(
+        "The machine’s processors were the limit at {all} {what}: these steps say how fast this machine is, not how the \
+         application scales."
+    ))
 }
 
 fn probes(case: &Case) -> Option<String> {

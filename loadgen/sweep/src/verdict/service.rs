@@ -1,7 +1,8 @@
 //! What limits a service that is not dockercoins: of it nothing is known but what was measured.
 
-use super::{CPU_SATURATED, Case, Finding, PROPORTIONAL, mean, plural};
+use super::{Case, Finding, PROPORTIONAL, mean, plural};
 use crate::format::{percent, rate, times};
+use crate::processors;
 use crate::result::{Fit, Step};
 
 /// A service that uses more than this share of the processors that it may use has none left.
@@ -180,7 +181,7 @@ impl Facts<'_> {
         let full: Vec<String> = step
             .node_busy
             .iter()
-            .filter(|(_, share)| **share >= CPU_SATURATED)
+            .filter(|(_, share)| **share >= processors::SATURATED)
             .map(|(node, share)| format!("{node} are busy {}", percent(*share)))
             .collect();
         (!full.is_empty()).then(|| {

@@ -188,6 +188,7 @@ fn step(settings: &Settings, count: u32, repeat: u32, from_s: f64, noise: f64, e
             if expected.is_some() { 0.02 + 0.002 * value } else { 3.9 * jobs / (jobs + 0.5) },
         )]
         .into(),
+        cpu_starved: None,
         placement,
         node_busy: BTreeMap::new(),
         shares: BTreeMap::new(),

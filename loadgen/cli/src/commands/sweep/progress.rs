@@ -16,12 +16,14 @@ pub struct Progress {
     terminal: bool,
     unit: String,
     turn: usize,
+    /// How long the run was expected to go on when last told.
+    left: Duration,
 }
 
 impl Progress {
     /// For a terminal, or for a file, of a sweep with throughput in this unit.
     pub fn new(terminal: bool, unit: &str) -> Self {
-        Self { terminal, unit: unit.to_owned(), turn: 0 }
+        Self { terminal, unit: unit.to_owned(), turn: 0, left: Duration::ZERO }
     }
 
     /// Takes the moving line away.
@@ -45,6 +47,7 @@ impl Watcher for Progress {
     }
 
     fn sample(&mut self, outlook: Outlook, sample: &Sample) {
+        self.left = outlook.left;
         if !self.terminal {
             return;
         }
@@ -81,11 +84,14 @@ impl Watcher for Progress {
         let rate = step.throughput;
         let what = format::replicas(step.swept(settings), &settings.scaled);
         let theory = step.deviation().map(|share| format!(", {} from theory", format::difference(share)));
+        // The end of a run that is not watched on a terminal is told, too.
+        let left = (self.left > Duration::ZERO).then(|| format!(", {} left", minutes(self.left)));
         anstream::eprintln!(
-            "{what:>12}: {:>7} {}{}",
+            "{what:>12}: {:>7} {}{}{}",
             format::rate(rate.value),
             settings.unit,
-            theory.unwrap_or_default()
+            theory.unwrap_or_default(),
+            left.unwrap_or_default()
         );
     }
 }
