@@ -56,7 +56,7 @@ mod tests {
         let until = std::time::Instant::now() + Duration::from_millis(300);
         let spin = move || while std::time::Instant::now() < until {};
         let spinning: Vec<_> = (0..threads).map(|_| std::thread::spawn(spin)).collect();
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::park_timeout(Duration::from_millis(200));
         let during = starved.total() - before;
         assert!(during > Duration::from_millis(200), "{threads} threads waited {during:?} in 200 ms");
         spinning.into_iter().for_each(|thread| thread.join().expect("it spins and ends"));

@@ -154,7 +154,9 @@ impl Case {
             floor.drop_disturbed();
             match before - floor.parts.len() {
                 0 => break,
-                dropped => eprintln!("accuracy: {}: disturbed runs of the bare client, made again: {dropped}", self.name),
+                dropped => {
+                    eprintln!("accuracy: {}: disturbed runs of the bare client, made again: {dropped}", self.name)
+                }
             }
         }
     }
