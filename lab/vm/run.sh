@@ -18,7 +18,8 @@ cd "$(dirname "$0")/../.."
 . lab/prepare.sh
 
 CACHE=target/vm
-PROGRAMS_OF_VM="rng hasher worker webui mesh loadgen lab e2e"
+PROGRAMS_OF_IMAGES=$(cat compose/programs)
+PROGRAMS_OF_VM="$PROGRAMS_OF_IMAGES lab e2e"
 CLUSTER=vm-images
 MAKING_IMAGES=
 NAME=swarmlab-vm-$$
@@ -74,16 +75,17 @@ root_disk() {
 
 # The engine's images, in a folder that an engine of the same version has made: loading them under emulation takes minutes.
 images_disk() {
-    local from=(lab/vm/Dockerfile lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/*)
+    local from=(lab/vm/Dockerfile lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/* lab/labs/images/*/*)
     current $CACHE/images.ext4 "${from[@]}" && return
     say "the virtual machine's images, once"
-    local lab=$CACHE/programs/lab
-    $lab images build
+    local lab=$CACHE/programs/lab names
+    names=$($lab images build --labs)
     image node
     MAKING_IMAGES=yes
     $lab cluster down --name $CLUSTER
     $lab cluster up --name $CLUSTER --nodes 1 --bare --publish none
-    $lab cluster load --name $CLUSTER swarmlab/vm-node:trixie redis:8 registry:2 busybox:1
+    # shellcheck disable=SC2086 # names without blanks
+    $lab cluster load --name $CLUSTER swarmlab/vm-node:trixie $names
     # In the machine it is the node's image.
     $lab cluster exec --name $CLUSTER head -- docker tag swarmlab/vm-node:trixie swarmlab/node:trixie
     $lab cluster stop head --name $CLUSTER
@@ -100,7 +102,7 @@ repository_disk() {
     mkdir -p $folder/target/images $folder/$CACHE/programs
     tar -c --exclude=./target --exclude=./.git . | tar -x -C $folder
     cp $CACHE/programs/* $folder/$CACHE/programs/
-    for program in rng hasher worker webui mesh loadgen; do
+    for program in $PROGRAMS_OF_IMAGES; do
         ln $folder/$CACHE/programs/$program $folder/target/images/$program
     done
     disk $CACHE/repository.ext4 512 $folder

@@ -72,7 +72,8 @@ pub async fn ensure(
 pub async fn save(docker: &Docker, images: &[String], path: &Path) -> Result<u64> {
     for name in images {
         if !image::present(docker, name).await {
-            bail!("there is no image {name} to save\n  `lab images build` makes those that the labs use");
+            let labs = if name.starts_with("lab/") { " --labs" } else { "" };
+            bail!("there is no image {name} to save\n  `lab images build{labs}` makes those that the labs use");
         }
     }
     let what = || format!("cannot write {}", path.display());

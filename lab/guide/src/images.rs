@@ -2,7 +2,8 @@
 
 use anyhow::{Context as _, Result};
 use base16ct::lower::encode_string;
-use cluster::{build, image, load, standin};
+use cluster::image::{self, present};
+use cluster::{build, load, standin};
 use sha2::{Digest as _, Sha256};
 use swarm::bollard::Docker;
 use swarm::bollard::query_parameters::TagImageOptionsBuilder;
@@ -43,7 +44,7 @@ pub async fn ensure(place: &Place, names: &[String], say: &(dyn Fn(&str) + Sync)
             }
         };
         if let Place::Cluster { outer, name: cluster } = place
-            && !image::present(head.docker(), &wanted).await
+            && !present(head.docker(), &wanted).await
         {
             say(&format!("carrying {name} to head"));
             load::load(outer, cluster, std::slice::from_ref(&wanted), &["head".to_owned()]).await?;
@@ -56,15 +57,40 @@ pub async fn ensure(place: &Place, names: &[String], say: &(dyn Fn(&str) + Sync)
     Ok(())
 }
 
-/// Builds an image from its folder, under a tag that says what it was made of.
-async fn built(docker: &Docker, Image { name, files }: &Image, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
+/// The names of those that the labs bring along, each with a tag that says what it is made of.
+///
+/// # Errors
+/// When the folder of the labs cannot be read.
+pub fn ours() -> Result<Vec<String>> {
+    Ok(files::files()?.images.iter().map(wanted).collect())
+}
+
+/// Builds those that the labs bring along, unless they are there; returns their names.
+///
+/// # Errors
+/// When one cannot be built.
+pub async fn build_ours(docker: &Docker, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<String>> {
+    for image in &files::files()?.images {
+        built(docker, image, say).await?;
+    }
+    ours()
+}
+
+/// The name of an image of a folder, with a tag that says what it is made of.
+fn wanted(Image { name, files }: &Image) -> String {
     let mut sum = Sha256::new();
     for (file, bytes) in files {
         sum.update(file.as_bytes());
         sum.update(bytes);
     }
-    let wanted = format!("lab/{name}:{}", &encode_string(&sum.finalize())[..12]);
-    if image::present(docker, &wanted).await {
+    format!("lab/{name}:{}", &encode_string(&sum.finalize())[..12])
+}
+
+/// Builds an image from its folder, under a tag that says what it was made of.
+async fn built(docker: &Docker, image: &Image, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
+    let wanted = wanted(image);
+    let Image { name, files } = image;
+    if present(docker, &wanted).await {
         return Ok(wanted);
     }
     let mut line = |text: &str| say(text);
@@ -78,7 +104,7 @@ async fn built(docker: &Docker, Image { name, files }: &Image, say: &(dyn Fn(&st
 }
 
 async fn public(docker: &Docker, name: &str, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
-    if image::present(docker, name).await {
+    if present(docker, name).await {
         return Ok(());
     }
     let mut line = |text: &str| say(text);

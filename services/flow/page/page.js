@@ -60,6 +60,7 @@ function show(state) {
   picture.mark(state.marked);
   legend(state.marked);
   figures(state);
+  letters(state);
   crew(state);
 }
 
@@ -104,6 +105,30 @@ function legend(marked) {
     const entry = document.createElement("span");
     entry.append(swatch(colour), name);
     return entry;
+  }));
+}
+
+/** What a job is about, in words. */
+const what = ({ kind, x, y }) => ({ tile: `tile ${x}, ${y}`, row: `row ${y}`, picture: "the colours" })[kind];
+const ENDED = { lost: "worker lost", failed: "given back" };
+
+let listed = "";
+function letters({ dead, status }) {
+  by("letters").hidden = dead.length === 0;
+  const key = JSON.stringify(dead);
+  if (key === listed) return;
+  listed = key;
+  const rest = status.jobs.dead - dead.length;
+  put(by("letters-note"), rest > 0 ? `The first ${whole.format(dead.length)} of ${whole.format(status.jobs.dead)}.` : "Each was tried as often as allowed, and put aside.");
+  by("letters-rows").replaceChildren(...dead.map((letter) => {
+    const row = document.createElement("tr");
+    const name = document.createElement("th");
+    name.scope = "row";
+    put(name, whole.format(letter.job));
+    row.append(name);
+    put(row.insertCell(), what(letter));
+    put(row.insertCell(), letter.tries.map(({ node, outcome }, index) => `${index + 1}: ${ENDED[outcome] ?? outcome} on ${node}`).join("; "));
+    return row;
   }));
 }
 

@@ -10,6 +10,7 @@ use kit::{health, settings, start};
 use tokio::time::{Instant, sleep};
 
 use crate::database::{self, Database, Error};
+use crate::dead::DeadLetter;
 use crate::queue::Queue;
 use crate::status::Status;
 use crate::submit::{self, Submitted};
@@ -66,6 +67,12 @@ pub enum Role {
         #[command(flatten)]
         once: Once,
     },
+    /// List the jobs of the newest picture that were tried too often, and what became of each try
+    Dead {
+        /// How the database is asked.
+        #[command(flatten)]
+        once: Once,
+    },
     /// Make dead jobs ready again, with all their tries
     Revive {
         /// How the database is asked.
@@ -116,6 +123,15 @@ impl Role {
                 }
             }),
             Self::Status { json, once } => once.run(async |database| Ok(shown(Status::ask(database).await?, json))),
+            Self::Dead { once } => once.run(async |database| {
+                let Some(status) = Status::ask(database).await? else { return Ok(nothing_submitted()) };
+                let letters = DeadLetter::of_run(database, status.run).await?;
+                anstream::println!("run {}: {} dead jobs", status.run, status.jobs.dead);
+                for letter in letters {
+                    anstream::println!("{letter}");
+                }
+                Ok(ExitCode::SUCCESS)
+            }),
             Self::Revive { once } => once.run(async |database| {
                 let jobs = Queue::new(database.clone(), Duration::ZERO).revive().await?;
                 anstream::println!("{jobs} dead jobs are ready again");

@@ -10,8 +10,8 @@ use cluster::{DEFAULT_NAME, Outer, image, standin};
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Where no public registry is reachable, the images are built from Debian's packages under the same
-names. For a class without internet: `lab images build && lab images save class.tar` where it can
-be reached, and `lab images load class.tar` on each machine.
+names. For a class without internet: `lab images build --labs && lab images save --labs class.tar`
+where it can be reached, and `lab images load class.tar` on each machine.
 
 Examples:
   lab images build
@@ -52,6 +52,9 @@ struct Build {
     /// Make them again though they are there
     #[arg(long)]
     rebuild: bool,
+    /// Also those that the labs bring along: a database, a balancer, a git server and others
+    #[arg(long)]
+    labs: bool,
     /// Where Debian's packages come from
     #[arg(long, env = "LAB_MIRROR", default_value = image::MIRROR, value_name = "URL")]
     mirror: String,
@@ -61,8 +64,11 @@ struct Build {
 struct Save {
     /// The file
     file: PathBuf,
-    /// More images, besides those that the labs use
+    /// More images, besides the public ones that the labs use
     images: Vec<String>,
+    /// Also those that the labs bring along
+    #[arg(long)]
+    labs: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -86,12 +92,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Source::Public => standin::From::Public,
                 Source::Packages => standin::From::Packages,
             };
-            let names = standin::ensure(docker, from, args.rebuild, &args.mirror, &mut say).await?;
+            let mut names = standin::ensure(docker, from, args.rebuild, &args.mirror, &mut say).await?;
+            if args.labs {
+                names.extend(guide::images::build_ours(docker, &|line: &str| anstream::eprintln!("{line}")).await?);
+            }
             anstream::println!("{}", names.join("\n"));
         }
         Command::Save(args) => {
             let mut images = standin::IMAGES.map(|(name, _)| name.to_owned()).to_vec();
             images.extend(args.images);
+            if args.labs {
+                images.extend(guide::images::ours()?);
+            }
             let size = standin::save(docker, &images, &args.file).await?;
             anstream::println!("{}: {} images, {} MB", args.file.display(), images.len(), size >> 20);
         }
@@ -110,9 +122,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         },
         Command::List => {
-            for (name, _) in standin::IMAGES {
-                let here = if image::present(docker, name).await { "here" } else { "missing" };
-                anstream::println!("{name:<12} {here}");
+            let public = standin::IMAGES.map(|(name, _)| name.to_owned()).into_iter();
+            for name in public.chain(guide::images::ours()?) {
+                let here = if image::present(docker, &name).await { "here" } else { "missing" };
+                anstream::println!("{name:<26} {here}");
             }
         }
     }

@@ -27,7 +27,7 @@ pub fn html(class: &Class, labs: &[Lab]) -> String {
     let mut body = format!(
         "<header><h1>The class</h1></header><main><dl class=tiles>{}{}{}{}</dl>",
         tile("Students", &lines.len().to_string(), ""),
-        tile("Steps passed", &format!("{mean:.1}"), &format!("of {steps}, on average")),
+        tile("Steps passed, on average", &format!("{mean:.1}"), &format!("of {steps}")),
         tile(
             "Solutions read",
             &lines.iter().fold(0_u32, |sum, line| sum.saturating_add(line.solutions)).to_string(),

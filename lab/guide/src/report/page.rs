@@ -44,6 +44,10 @@ pub(super) fn html(sealed: &Sealed) -> String {
     page(&format!("Labs of {}", report.student), &body)
 }
 
+fn crew(workers: usize) -> String {
+    format!("{workers} {}", if workers == 1 { "worker" } else { "workers" })
+}
+
 fn row(step: &StepReport) -> String {
     let minutes = step.seconds.map_or_else(String::new, |seconds| format!("{:.1}", seconds as f64 / 60.0));
     let state = match (step.passed, step.mark()) {
@@ -57,7 +61,7 @@ fn row(step: &StepReport) -> String {
     };
     let answers: Vec<String> = step.answers.iter().map(|answer| escape(&answer.to_string())).collect();
     let measured: Vec<String> =
-        step.measured.iter().map(|m| format!("{} hashes/s, {} workers", m.hashes_per_second, m.workers)).collect();
+        step.measured.iter().map(|m| format!("{} hashes/s, {}", m.hashes_per_second, crew(m.workers))).collect();
     format!(
         "<tr><td class=title>{}. {}{state}<td class=number>{minutes}<td class=number>{}<td class=number>{}<td class=number>{}\
          <td>{}{first}<td>{}</tr>",
@@ -116,12 +120,12 @@ fn curve(report: &Report) -> String {
     ));
     for (lab, m) in points {
         svg.push_str(&format!(
-            "<circle cx={:.1} cy={:.1} r=5><title>{}: {} hashes/s with {} workers</title></circle>",
+            "<circle cx={:.1} cy={:.1} r=5><title>{}: {} hashes/s with {}</title></circle>",
             x(m.workers as f64),
             y(m.hashes_per_second),
             escape(&lab.title),
             m.hashes_per_second,
-            m.workers
+            crew(m.workers)
         ));
     }
     svg.push_str(

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::dead::DeadLetter;
 use crate::job::Kind;
 use crate::status::Status;
 
@@ -18,6 +19,8 @@ pub struct State {
     pub workers: Vec<Worker>,
     /// Jobs that are not waiting, ready or done: somebody is on them, or nobody will be.
     pub marked: Vec<Marked>,
+    /// Jobs that were put aside, with what became of their tries.
+    pub dead: Vec<DeadLetter>,
     /// Rows that are counted.
     pub rows: Vec<u16>,
     /// Tiles that are new since the cursor that was given.

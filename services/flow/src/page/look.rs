@@ -8,6 +8,7 @@ use mysql_async::prelude::Queryable;
 
 use super::json::{Mark, Marked, Now, Tile, Worker};
 use crate::database::{Database, Error};
+use crate::dead::DeadLetter;
 use crate::job::Kind;
 use crate::status::Status;
 
@@ -27,6 +28,7 @@ pub struct Look {
     pub jobs_per_second: f64,
     pub workers: Vec<Worker>,
     pub marked: Vec<Marked>,
+    pub dead: Vec<DeadLetter>,
     pub rows: Vec<u16>,
     /// New tiles, with their job's number.
     pub tiles: Vec<(u64, Tile)>,
@@ -52,10 +54,17 @@ pub async fn look(database: &Database, seen: impl Fn(u32) -> HashSet<u64>) -> Re
         Err(error) => return Err(error),
     };
     let seen = seen(status.run);
-    database.bounded("look at the jobs", details(database, status, &seen)).await.map(Some)
+    // Mostly there are none, and then nothing is asked.
+    let dead = if status.jobs.dead > 0 { DeadLetter::of_run(database, status.run).await? } else { Vec::new() };
+    database.bounded("look at the jobs", details(database, status, dead, &seen)).await.map(Some)
 }
 
-async fn details(database: &Database, status: Status, seen: &HashSet<u64>) -> mysql_async::Result<Look> {
+async fn details(
+    database: &Database,
+    status: Status,
+    dead: Vec<DeadLetter>,
+    seen: &HashSet<u64>,
+) -> mysql_async::Result<Look> {
     let mut conn = database.connection().await?;
     let run = (status.run,);
     let jobs = conn
@@ -137,6 +146,7 @@ async fn details(database: &Database, status: Status, seen: &HashSet<u64>) -> my
         status,
         jobs_per_second: per_second.unwrap_or_default(),
         marked: marked.collect(),
+        dead,
         rows,
         workers,
         tiles,

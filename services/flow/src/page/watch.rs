@@ -87,6 +87,7 @@ impl Watch {
             jobs_per_second: last.map_or(0.0, |last| last.jobs_per_second),
             workers: last.map(|last| last.workers.clone()).unwrap_or_default(),
             marked: last.map(|last| last.marked.clone()).unwrap_or_default(),
+            dead: last.map(|last| last.dead.clone()).unwrap_or_default(),
             rows: last.map(|last| last.rows.clone()).unwrap_or_default(),
             tiles,
             palette: last.and_then(|last| last.palette.clone()),

@@ -46,6 +46,7 @@ async fn the_picture_fills_and_the_page_tells_of_what_goes_wrong() {
     assert!(page.eval(PAINTED).as_u64().unwrap() >= 30 * 32 * 32);
     page.wait_until("Number(document.querySelector('#dead').textContent) > 0", BOUND);
     page.wait_until("document.querySelector('#deaths').innerText.includes('flow revive')", BOUND);
+    page.wait_until("document.querySelector('#letters-rows').innerText.includes('worker lost on node')", BOUND);
     // The poison has killed one of them; the other goes on until nothing is left that it could do.
     for worker in &mut crew {
         worker.wait();
@@ -70,6 +71,7 @@ async fn the_picture_fills_and_the_page_tells_of_what_goes_wrong() {
     );
     assert_eq!(page.eval(PAINTED), json!(12 * 9 * 32 * 32));
     assert_eq!(page.text("#twice"), "0");
+    page.wait_until("document.querySelector('#letters').hidden", BOUND);
     page.wait_until("document.querySelector('#deaths').hidden && !document.querySelector('#marks').hidden", BOUND);
     shot(&page, "flow-done-dark.png");
     page.prefer("color-scheme", "light");

@@ -12,7 +12,7 @@ const SMALL: [&str; 3] = ["--across=4", "--down=3", "--tile=8"];
 async fn a_poisoned_job_is_dead_after_three_tries_and_can_be_revived() {
     let world = World::new();
     world.submit(&[&SMALL[..], &["--poison=1"]].concat()).await;
-    let worker = || world.worker(&["--lease=300ms", "--think=0"]);
+    let worker = || world.worker(&["--lease=300ms", "--think=0", "--node=here"]);
     // Swarm starts a worker again that has died; here we do. The poison kills three, and the fourth finds the queue empty.
     let ends: Vec<Option<i32>> = std::iter::repeat_with(|| worker().wait()).take(4).collect();
     assert_eq!(ends, [None, None, None, Some(0)]);
@@ -24,9 +24,13 @@ async fn a_poisoned_job_is_dead_after_three_tries_and_can_be_revived() {
     assert_eq!(another.wait(), Some(0));
     assert!(another.log().contains("jobs are dead and others wait for them"), "{}", another.log());
     assert_eq!(world.run("status", &[]).status.code(), Some(1));
+    let letters = String::from_utf8(world.run("dead", &[]).stdout).unwrap();
+    let tile = "job 7, tile 2, 1: 3 tries: lost on here, lost on here, lost on here";
+    assert_eq!(letters, format!("run 1: 1 dead jobs\n{tile}\n"));
 
     let revived = world.run("revive", &[]);
     assert_eq!(String::from_utf8_lossy(&revived.stdout), "1 dead jobs are ready again\n");
+    assert_eq!(String::from_utf8(world.run("dead", &[]).stdout).unwrap(), "run 1: 0 dead jobs\n");
     assert_eq!(worker().wait(), Some(0));
     let output = world.run("status", &["--json"]);
     assert_eq!(output.status.code(), Some(0), "{output:?}");
@@ -82,7 +86,7 @@ async fn the_password_is_in_its_file_alone() {
 fn a_missing_or_empty_password_file_is_named() {
     let empty = tempfile::NamedTempFile::new().unwrap();
     for file in ["/no/such/file", empty.path().to_str().unwrap()] {
-        for role in ["work", "page", "submit", "status", "revive"] {
+        for role in ["work", "page", "submit", "status", "dead", "revive"] {
             let mut program = Program::start(env!("CARGO_BIN_EXE_flow"), &[role, "--database-password-file", file]);
             assert_eq!(program.wait(), Some(2));
             let complaint = program.log();
@@ -94,7 +98,7 @@ fn a_missing_or_empty_password_file_is_named() {
 
 #[test]
 fn each_setting_of_each_role_has_a_twin_in_the_environment() {
-    for role in ["work", "page", "submit", "status", "revive"] {
+    for role in ["work", "page", "submit", "status", "dead", "revive"] {
         let help = Command::new(env!("CARGO_BIN_EXE_flow")).args([role, "--help"]).output().unwrap();
         let help = String::from_utf8(help.stdout).unwrap();
         for setting in help.split("\n      --").skip(1) {
