@@ -31,9 +31,12 @@ const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm 
 
 /// Engines that a lab gave settings of its own are as they were again; the files that labs wrote outside of their folders, the certificates that engines trust and the
 /// names that labs wrote behind `# lab` are gone, and so are the images whose pull a lab looks at. (`/etc/hosts` of a container can be written, and not be replaced.)
-const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then \
+/// An `ingress` that is there without a swarm was removed while a container was still on it; only a restart makes an engine forget it.
+/// A `vx-` interface is half of an overlay network, left by an engine that was interrupted: no other network gets its number while it is there.
+const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker || docker network ls --format '{{.Name}}' | grep -qx ingress; then \
     rm -f /etc/docker/daemon.json; sed -i '/^DOCKER_OPTS=/d' /etc/default/docker; service docker restart >/dev/null; fi; \
     docker version >/dev/null 2>&1 || service docker start >/dev/null; \
+    for half in $(ip -o link show type vxlan | sed -n 's/^[0-9]*: \\(vx-[^:@]*\\).*/\\1/p'); do ip link del \"$half\"; done; \
     if grep -q '# lab$' /etc/hosts; then kept=$(grep -v '# lab$' /etc/hosts); echo \"$kept\" > /etc/hosts; fi; \
     rm -rf /srv/weblog /etc/docker/certs.d /root/.docker/config.json; \
     docker images -q 'registry.lab:5443/*' | xargs -r docker rmi -f >/dev/null 2>&1; \

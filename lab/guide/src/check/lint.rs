@@ -60,6 +60,7 @@ fn strings<'a>(key: &'a str, value: &'a Value, found: &mut Vec<(&'a str, &'a str
     }
 }
 
+/// A stack file has `subnet`, an engine's pool of addresses `base`.
 fn private_subnets(file: &Value) -> Vec<String> {
     let mut all = Vec::new();
     strings("", file, &mut all);
@@ -67,7 +68,7 @@ fn private_subnets(file: &Value) -> Vec<String> {
         let address = text.split('/').next().and_then(|address| address.parse::<std::net::Ipv4Addr>().ok());
         address.is_some_and(|address| !address.is_private())
     };
-    let subnets = all.into_iter().filter(|(key, text)| *key == "subnet" && public(text));
+    let subnets = all.into_iter().filter(|(key, text)| ["subnet", "base"].contains(key) && public(text));
     subnets.map(|(_, text)| format!("{text} belongs to somebody on the internet")).collect()
 }
 
@@ -112,6 +113,9 @@ mod tests {
                 "b": {"image": "traefik:v3.6.1", "deploy": {"resources": {"limits": {"memory": "64M"}}}}},
             "networks": {"n": {"ipam": {"config": [{"subnet": "9.9.9.0/24"}]}}},
         });
+        let pools =
+            json!({"default-address-pools": [{"base": "10.96.0.0/16", "size": 24}, {"base": "9.0.0.0/8", "size": 24}]});
+        assert_eq!(private_subnets(&pools), ["9.0.0.0/8 belongs to somebody on the internet"]);
         for rule in RULES {
             assert_eq!((rule.find)(&good), [""; 0], "{}", rule.name);
             assert_eq!((rule.find)(&bad).len(), usize::from(rule.name != "valid"), "{}", rule.name);
