@@ -42,6 +42,7 @@ const TITLES: &[(&str, &str)] = &[
     ("E2", "the engine's port: TLS on 2376 or a context, never 2375"),
     ("E3", "join tokens, and new ones"),
     ("E4", "reach the manager's API from elsewhere"),
+    ("E5", "containers ask a name server of your own"),
     ("E6", "services are created on a manager only"),
     ("E7", "a database that every node reaches by its name"),
     ("E8", "the database as a service: published, reserved CPU, secrets"),
