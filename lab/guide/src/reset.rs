@@ -46,10 +46,7 @@ const MEND_ENGINE: &str = "if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKE
 /// The same where others may have containers too.
 const CLEAN_MACHINE: &str = "ids=$(docker ps -aq -f label=com.docker.compose.project=dockercoins; docker ps -aq -f name=^probe$); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network rm dockercoins_default >/dev/null 2>&1; \
-    docker volume rm dockercoins_redis registry git blackboard tally >/dev/null 2>&1; true";
-
-/// The placeholder of the one fact that a beginning changes.
-const TOKEN: &str = "{{worker-token}}";
+    docker volume rm dockercoins_redis registry >/dev/null 2>&1; true";
 
 /// Takes away what labs made, and mends what they broke: machines with Docker are left, in no swarm.
 ///
@@ -67,11 +64,13 @@ pub async fn clean(place: &Place) -> Result<()> {
         }
     };
     let nodes = place.nodes().await?;
-    let mend = if place.cluster().is_some() { MEND_ENGINE } else { "true" };
-    let clean = format!("{LEAVE}; {clean}; rm -rf {}; {mend}", work()?);
-    // All at once. Were the workers first, head would start their tasks anew while they go; and an engine that has led a swarm
-    // before waits 5 s for its ingress network each time that it leaves one.
-    try_join_all(nodes.iter().map(|node| place.run_ok(&node.name, &clean))).await?;
+    let clean = format!("{LEAVE}; {clean}; rm -rf {}", work()?);
+    // Workers first, and the manager when they have gone.
+    try_join_all(nodes.iter().skip(1).map(|node| place.run_ok(&node.name, &clean))).await?;
+    place.run_ok("head", &clean).await?;
+    if place.cluster().is_some() {
+        try_join_all(nodes.iter().map(|node| place.run_ok(&node.name, MEND_ENGINE))).await?;
+    }
     Ok(())
 }
 
@@ -111,7 +110,7 @@ pub async fn begin(place: &Place, start: &[String], say: &(dyn Fn(&str) + Sync))
     let beginnings = beginning::order(start, &beginning::all()?)?;
     say("cleaning up");
     clean(place).await?;
-    let mut facts = Facts::gather(place).await?;
+    let facts = Facts::gather(place).await?;
     mesh(place, &facts, say).await?;
     for beginning in &beginnings {
         if let Some(reason) = Need::first_lacking(&beginning.needs, place, &facts).await? {
@@ -119,10 +118,8 @@ pub async fn begin(place: &Place, start: &[String], say: &(dyn Fn(&str) + Sync))
         }
         images::ensure(place, &beginning.images, say).await?;
         for block in &beginning.commands {
-            // There is a token only once there is a swarm. All else stays as it was, and looking around takes its time.
-            if block.script.contains(TOKEN) {
-                facts = Facts::gather(place).await?;
-            }
+            // There is a token only once there is a swarm.
+            let facts = Facts::gather(place).await?;
             if facts.applies(block) {
                 say(&format!("on {}: {}", block.place(), first_line(&block.script)));
                 run_ok(place, block, &facts).await.with_context(|| format!("the beginning `{}`", beginning.name))?;
