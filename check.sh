@@ -17,7 +17,7 @@ cd "$(dirname "$0")"
 # One set of programs and one build for all parts: each other choice of packages has other features of its crates, and would build them again.
 export PROGRAMS=${PROGRAMS:-$(cat compose/programs)} BUILD="--workspace --bins --tests"
 
-PACKAGES=(build-essential procps redis-server mariadb-server-core chromium)
+PACKAGES=(build-essential procps redis-server mariadb-server-core mariadb-client-core chromium)
 # The frameworks of the public application, whose parts are tried beside ours.
 PACKAGES+=(python3-flask python3-redis python3-requests ruby-sinatra puma node-express node-redis)
 

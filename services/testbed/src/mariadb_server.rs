@@ -92,7 +92,7 @@ impl MariaDbServer {
             ])
             .args(user());
         let output = install.output().unwrap_or_else(|error| {
-            panic!("cannot run mariadb-install-db: {error}; `apt-get install mariadb-server-core` installs it")
+            panic!("cannot run mariadb-install-db: {error}; `apt-get install mariadb-server-core mariadb-client-core` installs it")
         });
         assert!(output.status.success(), "mariadb-install-db failed:\n{}", String::from_utf8_lossy(&output.stderr));
         let password: String =
