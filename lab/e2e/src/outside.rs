@@ -87,6 +87,7 @@ pub fn outside(world: &mut World) -> BoxFuture<'_, Result<String>> {
 pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let image = "127.0.0.1:5000/hasher:v1";
+        world.on("head", &format!("docker push -q {}", crate::measure::IMAGE)).await?;
         let create = |more: &str| {
             format!("docker service create -q -d --name {WEB} --network {STACK} --endpoint-mode dnsrr {more}")
         };
