@@ -94,8 +94,11 @@ pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
         world.on("head", &format!("{} {image} --delay 50ms --concurrency 1", create(""))).await?;
         let url = format!("http://{WEB}/");
         let base = format!("--service {WEB} --url {url} --body x");
-        let closed =
-            found(world, &format!("{base} --replicas 1..4 --load closed:16 --image {}", crate::measure::IMAGE)).await?;
+        let closed = found(
+            world,
+            &format!("{base} --replicas 1..4 --load closed:16 --measure 5s --image {}", crate::measure::IMAGE),
+        )
+        .await?;
         let mut rates = Vec::new();
         for step in steps(&closed)? {
             let (replicas, rate) = (&step["replicas"][WEB], &step["throughput"]["value"]);
@@ -116,7 +119,7 @@ pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
         );
         // One schedule from three nodes.
         let agents = format!("--agents global --agent-image {}", crate::measure::IMAGE);
-        let agents = found(world, &format!("{base} --replicas 2 --load closed:30 {agents}")).await?;
+        let agents = found(world, &format!("{base} --replicas 2 --load closed:30 --measure 5s {agents}")).await?;
         let rate = steps(&agents)?[0]["throughput"]["value"].as_f64().context("a rate")?;
         ensure!((rate / (2.0 * WEB_RATE) - 1.0).abs() < 0.05 * shortfall(1.0), "agents bring {rate:.0}/s");
 

@@ -143,9 +143,11 @@ impl<P: Application> Watch<'_, '_, P> {
     fn is_steady(&self, from: Instant, to: Instant, whole: Option<Estimate>) -> bool {
         let middle = from + (to - from) / 2;
         match (self.track.rate(from, middle), self.track.rate(middle, to), whole) {
-            // A half is √2 times as far from the truth as the whole, and two halves are twice as far from each other.
+            // A half is √2 times as far from the truth as the whole, and two halves are twice as far from each other. A loop that
+            // lies across the middle may count for one of them: among the ten loops of a second that is much.
             (Some(before), Some(after), Some(whole)) => {
-                is_same(before, after) || (after - before).abs() <= whole.high - whole.low
+                let one_loop = 1.0 / (middle - from).as_secs_f64();
+                is_same(before, after) || (after - before).abs() <= (whole.high - whole.low).max(one_loop)
             }
             _ => false,
         }
