@@ -200,6 +200,8 @@ fn service(errand: &Errand, run: &str, image: String, node: &str, networks: &[St
         args: Some(errand.arguments.clone()),
         env: Some(errand.environment.clone()),
         labels: Some(labels(run)),
+        // The report names where it was measured.
+        hostname: Some("{{.Node.Hostname}}".to_owned()),
         // The engine's socket is root's.
         user: Some("0:0".to_owned()),
         mounts: Some(vec![socket()]),
