@@ -154,6 +154,8 @@ async fn wrong_turns(world: &World, base: &str) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("e2e-first-{}", std::process::id()));
     let first = command(world, &format!("{base} --replicas 1..3 --measure 30s --force --out {}", folder.display()))
         .await?
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()?;
     runs(world, 1).await?;
     refused(world, base, "another sweep scales web now").await?;
@@ -167,6 +169,8 @@ async fn killed(world: &World, base: &str) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("e2e-killed-{}", std::process::id()));
     let mut child = command(world, &format!("{base} --replicas 3,2 --measure 60s --force --out {}", folder.display()))
         .await?
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
         .spawn()?;
     runs(world, 1).await?;
     let swarm = world.swarm().await?;
