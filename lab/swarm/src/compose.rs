@@ -50,11 +50,6 @@ impl Project {
         &self.engine
     }
 
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
     /// Its services, by name; those with a running container.
     ///
     /// # Errors

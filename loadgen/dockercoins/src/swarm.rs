@@ -69,8 +69,9 @@ impl Swarm {
         let mut found = Replicas::new();
         let mut networks = BTreeSet::new();
         for service in SERVICES {
-            let full = full_name(&manager, &config.stack, service).await?;
-            networks.extend(manager.service(&full).await.map_err(said)?.networks);
+            let deployed = deployed(&manager, &config.stack, service).await?;
+            let full = deployed.name;
+            networks.extend(deployed.networks);
             let saved = manager.save(std::slice::from_ref(&full)).await.map_err(said)?;
             found.insert(service.to_owned(), saved.get(&full).copied().unwrap_or(1));
             names.insert(service.to_owned(), full);
@@ -123,18 +124,17 @@ impl Swarm {
     }
 }
 
-/// The service's name in the stack, or its own where it was made without a stack.
-async fn full_name(manager: &Manager, stack: &str, service: &str) -> Result<String, Error> {
-    let full = format!("{stack}_{service}");
-    match manager.service(&full).await {
-        Ok(service) => Ok(service.name),
+/// The service in the stack, or the one of its own name where it was made without a stack.
+async fn deployed(manager: &Manager, stack: &str, service: &str) -> Result<swarm::Service, Error> {
+    let found = match manager.service(&format!("{stack}_{service}")).await {
         Err(swarm::Error::NoService { known, .. }) if known.iter().any(|name| name == service) => {
-            Ok(service.to_owned())
+            return manager.service(service).await.map_err(said);
         }
-        Err(error) => {
-            Err(Error(format!("{error}\n  deploy it with `docker stack deploy`, or name its stack with --stack")))
-        }
-    }
+        found => found,
+    };
+    found.map_err(|error| {
+        Error(format!("{error}\n  deploy it with `docker stack deploy`, or name its stack with --stack"))
+    })
 }
 
 fn said(error: swarm::Error) -> Error {

@@ -12,10 +12,9 @@ use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
 use swarm::bollard::container::LogOutput;
 use swarm::bollard::models::{
-    ContainerCreateBody, EndpointSettings, EndpointSpec, EndpointSpecModeEnum, HostConfig, NetworkAttachmentConfig,
-    NetworkingConfig, SecretSpec, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec,
-    TaskSpecContainerSpec, TaskSpecLogDriver, TaskSpecPlacement, TaskSpecRestartPolicy,
-    TaskSpecRestartPolicyConditionEnum,
+    ContainerCreateBody, EndpointSettings, EndpointSpec, EndpointSpecModeEnum, HostConfig, NetworkingConfig,
+    SecretSpec, ServiceSpec, ServiceSpecMode, ServiceSpecModeReplicated, TaskSpec, TaskSpecContainerSpec,
+    TaskSpecLogDriver, TaskSpecPlacement,
 };
 use swarm::bollard::query_parameters::{
     CreateContainerOptionsBuilder, KillContainerOptionsBuilder, LogsOptionsBuilder,
@@ -26,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::own_address;
 use crate::carry::carry;
 use crate::janitor::{Waiting, sweep_up, sweep_up_engine};
-use crate::spec::{labels, socket};
+use crate::spec::{attached, labels, once, socket};
 use crate::{Error, new_run};
 
 /// Where an engine listens, on its own machine.
@@ -211,20 +210,12 @@ fn service(errand: &Errand, run: &str, image: String, node: &str, networks: &[St
     };
     let task = TaskSpec {
         container_spec: Some(container),
-        restart_policy: Some(TaskSpecRestartPolicy {
-            condition: Some(TaskSpecRestartPolicyConditionEnum::NONE),
-            ..TaskSpecRestartPolicy::default()
-        }),
+        restart_policy: Some(once()),
         placement: Some(TaskSpecPlacement {
             constraints: Some(vec![format!("node.id=={node}")]),
             ..TaskSpecPlacement::default()
         }),
-        networks: Some(
-            networks
-                .iter()
-                .map(|id| NetworkAttachmentConfig { target: Some(id.clone()), ..NetworkAttachmentConfig::default() })
-                .collect(),
-        ),
+        networks: Some(attached(networks.to_vec())),
         // One whose lines can be read back, whatever the engine's own default is.
         log_driver: Some(TaskSpecLogDriver { name: Some("json-file".to_owned()), options: None }),
         ..TaskSpec::default()

@@ -53,6 +53,20 @@ pub(crate) fn socket() -> Mount {
     }
 }
 
+/// A task that is never started again.
+pub(crate) fn once() -> TaskSpecRestartPolicy {
+    TaskSpecRestartPolicy {
+        condition: Some(TaskSpecRestartPolicyConditionEnum::NONE),
+        ..TaskSpecRestartPolicy::default()
+    }
+}
+
+/// Networks by their identifiers, as a task joins them.
+pub(crate) fn attached(networks: Vec<String>) -> Vec<NetworkAttachmentConfig> {
+    let attach = |id| NetworkAttachmentConfig { target: Some(id), ..NetworkAttachmentConfig::default() };
+    networks.into_iter().map(attach).collect()
+}
+
 impl Agents<'_> {
     /// As Swarm's API takes it.
     pub fn spec(self) -> ServiceSpec {
@@ -89,21 +103,13 @@ impl Agents<'_> {
             init: Some(true),
             ..TaskSpecContainerSpec::default()
         };
-        // An agent that dies in the middle of a run cannot do its part any more: another one would only be late.
-        let once = TaskSpecRestartPolicy {
-            condition: Some(TaskSpecRestartPolicyConditionEnum::NONE),
-            ..TaskSpecRestartPolicy::default()
-        };
         let placement = TaskSpecPlacement { constraints: Some(self.constraints), ..TaskSpecPlacement::default() };
-        let networks = self
-            .networks
-            .into_iter()
-            .map(|id| NetworkAttachmentConfig { target: Some(id), ..NetworkAttachmentConfig::default() });
         let task = TaskSpec {
             container_spec: Some(container),
-            restart_policy: Some(once),
+            // An agent that dies in the middle of a run cannot do its part any more: another one would only be late.
+            restart_policy: Some(once()),
             placement: Some(placement),
-            networks: Some(networks.collect()),
+            networks: Some(attached(self.networks)),
             ..TaskSpec::default()
         };
         let mode = match self.count {

@@ -201,8 +201,8 @@ impl Platform for Service {
 
     async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         let mut placement = Vec::new();
+        let nodes = self.manager.nodes().await.map_err(said)?;
         for service in std::iter::once(&self.service).chain(&self.beside) {
-            let nodes = self.manager.nodes().await.map_err(said)?;
             let tasks = self.manager.tasks(Some(&service.id)).await.map_err(said)?;
             placement.extend(tasks.iter().filter(|task| task.state == swarm::State::Running).map(|task| {
                 let node = nodes.iter().find(|node| Some(&node.id) == task.node_id.as_ref());
