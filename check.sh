@@ -8,7 +8,8 @@
 #   machines   machines as CloudLab's are: long host names, sshd, a firewall; set up, walked on, broken
 #   vm         the same swarm with virtual IPs and the routing mesh, which need IPVS in the kernel: in a virtual machine, as root
 #
-# Without a part: all of them but `machines` and `vm`. On Debian or Ubuntu, as root or with sudo. A Docker engine that was not running is started for
+# Without a part: all of them but `machines` and `vm`. On Debian or Ubuntu, as root or with sudo; on Ubuntu, which has no
+# package of Chromium, `test` wants Google Chrome or the snap `chromium`. A Docker engine that was not running is started for
 # `swarm`, `labs` and `vm`, and stopped again.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -17,7 +18,7 @@ cd "$(dirname "$0")"
 # One set of programs and one build for all parts: each other choice of packages has other features of its crates, and would build them again.
 export PROGRAMS=${PROGRAMS:-$(cat compose/programs)} BUILD="--workspace --bins --tests"
 
-PACKAGES=(build-essential procps redis-server mariadb-server-core mariadb-client-core chromium)
+PACKAGES=(build-essential procps redis-server mariadb-server-core mariadb-client-core)
 # The frameworks of the public application, whose parts are tried beside ours.
 PACKAGES+=(python3-flask python3-redis python3-requests ruby-sinatra puma node-express node-redis)
 
@@ -31,6 +32,7 @@ lint() {
 
 tests() {
     install "${PACKAGES[@]}"
+    install_browser
     say "test"
     cargo test --workspace --locked --no-fail-fast
 }

@@ -12,8 +12,14 @@ for program in $programs; do
     set -- "$@" -p "$program"
 done
 # The folders of this machine have no business in the programs: the same source gives the same bytes, wherever it lies.
-RUSTFLAGS="-C target-feature=+crt-static --remap-path-prefix=$PWD=/swarmlab \
-    --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo ${RUSTFLAGS:-}" cargo build --release --locked --target "$host" "$@"
+# RUSTFLAGS would be split at blanks, which a folder may have in its name; the encoded form has a sign between flags that no name has.
+between=$(printf '\037')
+flags="-C${between}target-feature=+crt-static${between}--remap-path-prefix=$PWD=/swarmlab"
+flags="$flags${between}--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
+set -f
+for flag in ${RUSTFLAGS:-}; do flags=$flags$between$flag; done
+set +f
+CARGO_ENCODED_RUSTFLAGS=$flags cargo build --release --locked --target "$host" "$@"
 
 mkdir -p "$folder"
 for program in $programs; do

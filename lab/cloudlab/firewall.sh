@@ -13,19 +13,30 @@ chain=SWARMLAB
 case $action in on | off) ;; *) echo "usage: firewall.sh on|off [INTERFACE]" >&2; exit 2 ;; esac
 [ -n "$outside" ] || { echo "firewall: there is no default route; name the interface that leads out" >&2; exit 1; }
 
-rules() {
+open_all() {
     table="$1 -w 60 -t mangle"
-    # Whatever an earlier run left is taken away first, so that this can run at every boot.
     while $table -D PREROUTING -i "$outside" -j $chain 2>/dev/null; do :; done
     $table -F $chain 2>/dev/null && $table -X $chain
-    [ "$action" = on ] || return 0
-    $table -N $chain
-    $table -A $chain -m conntrack ! --ctstate NEW -j RETURN
-    $table -A $chain -p tcp --dport 22 -j RETURN
-    $table -A $chain -p tcp -j DROP
-    $table -A $chain -p udp -m multiport --dports 4789,7946 -j DROP
-    $table -A PREROUTING -i "$outside" -j $chain
+    return 0
 }
+
+# All rules come at once, in place of those of an earlier run: at no time is anything open in between, and this can run at every boot.
+close_all() {
+    jump="-A PREROUTING -i $outside -j $chain"
+    ! "$1" -w 60 -t mangle -C PREROUTING -i "$outside" -j $chain 2>/dev/null || jump=
+    "$1-restore" -w 60 --noflush <<END
+*mangle
+:$chain - [0:0]
+-A $chain -m conntrack ! --ctstate NEW -j RETURN
+-A $chain -p tcp --dport 22 -j RETURN
+-A $chain -p tcp -j DROP
+-A $chain -p udp -m multiport --dports 4789,7946 -j DROP
+$jump
+COMMIT
+END
+}
+
+rules() { if [ "$action" = on ]; then close_all "$1"; else open_all "$1"; fi; }
 
 rules iptables
 # Where the kernel has no version 6 there is nothing to close.

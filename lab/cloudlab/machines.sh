@@ -22,7 +22,7 @@ $1"; }
 "$LAB" cluster down --name "$CLUSTER"
 trap '"$LAB" cluster down --name "$CLUSTER"' EXIT
 trap 'exit 1' INT TERM
-"$LAB" images build
+images=$("$LAB" images build --labs)
 "$LAB" cluster up --bare --name "$CLUSTER" --publish none
 say "nodes"
 
@@ -62,6 +62,12 @@ on worker-1 "cd /tmp && apt-get -qq download jq && dpkg --force-all -r jq >/dev/
 on worker-1 "[ -n \"\$(dpkg --audit)\" ]" || fail "no package is half installed, so nothing is there to be mended"
 on worker-1 "setsid perl -MFcntl -e 'open(L, q(>), q(/var/lib/dpkg/lock)) or die; my \$lock = pack(q(s s l! l! i), F_WRLCK, 0, 0, 0, 0);
     fcntl(L, F_SETLK, \$lock) or die; sleep 15' >/dev/null 2>&1 &"
+# A disk of its own for Docker's data, named in daemon.json as earlier setups did, with something on it.
+on worker-2 "service docker stop
+    mkdir -p /var/lib/docker/disk /docker && mount --bind /var/lib/docker/disk /docker
+    mkdir -p /etc/docker && echo '{\"data-root\": \"/docker\"}' >/etc/docker/daemon.json
+    service docker start
+    docker volume create kept" >/dev/null
 for node in worker-1 worker-2 head; do
     said=$(on "$node" "/local/repository/lab/cloudlab/setup.sh $node $SUBNET 2 0 2>&1") || fail "setup of $node: $said"
     expect "$said" "$node is ready" "setup of $node did not end"
@@ -70,7 +76,19 @@ done
 [ -z "$(on worker-1 'dpkg --audit')" ] || fail "a package is half installed still"
 on worker-1 "jq --version" >/dev/null
 say "setup, through a lock and a half-installed package"
-on head "/local/repository/lab/cloudlab/setup.sh head $SUBNET 2 0 >/dev/null 2>&1" || fail "setup does not run twice"
+for node in worker-2 head; do
+    on "$node" "/local/repository/lab/cloudlab/setup.sh $node $SUBNET 2 0 >/dev/null 2>&1" || fail "setup of $node does not run twice"
+done
+
+# Labs write daemon.json and remove it, and restart the engine each time.
+on worker-2 "[ ! -e /etc/docker/daemon.json ]" || fail "setup left data-root in daemon.json"
+for change in "echo '{\"dns\": [\"$SUBNET.1\"]}' >/etc/docker/daemon.json" "rm /etc/docker/daemon.json"; do
+    on worker-2 "$change; service docker restart; docker volume inspect kept" >/dev/null || fail "Docker's data is out of sight after: $change"
+done
+on worker-2 "[ -d /docker/volumes/kept ] && [ \$(grep -c ' /var/lib/docker ' /proc/self/mountinfo) = 2 ]" ||
+    fail "the data is not on the disk, or the disk is mounted twice"
+on worker-2 "docker volume rm kept" >/dev/null
+say "Docker's data stays on its disk, whatever daemon.json says"
 
 # What no registry brings here; on a kernel without IPVS the stand-in for the mesh, too.
 "$LAB" cluster load --name "$CLUSTER" --node head redis:8 registry:2 busybox:1
@@ -82,7 +100,8 @@ said=$(lab_on_head start 8 --yes) || fail "lab start 8: $said"
 expect "$(on head docker node ls)" "worker-1.$DOMAIN" "the swarm does not know the long names"
 say "lab 8 begun"
 
-expect "$(lab_on_head next)" "drain worker-1.$DOMAIN" "the step does not name the node as the swarm does"
+# A long command is broken to fit the terminal.
+expect "$(lab_on_head next | tr -s '\\ \n' ' ')" "drain worker-1.$DOMAIN" "the step does not name the node as the swarm does"
 on head "docker node update --availability drain worker-1.$DOMAIN" >/dev/null
 said=$(lab_on_head check || true)
 expect "$said" "worker-1 is drain" "the check does not find the node by its short name"
@@ -109,6 +128,23 @@ on worker-2 "service docker stop"
 said=$(lab_on_head reset --yes) || fail "lab reset with a stopped engine: $said"
 on worker-2 "docker version" >/dev/null || fail "the engine of worker-2 was not started"
 say "reset starts an engine that was stopped"
+
+# The beginnings of other tracks: their programs and images, and tasks that are bound to a node by its long name. Each takes away what the lab before left.
+# shellcheck disable=SC2046 # names without blanks
+"$LAB" cluster load --name "$CLUSTER" --node head $(grep -E '^lab/(mariadb|haproxy|git|nginx):' <<<"$images")
+for lab in jobs/1 jobs/3 web/2 platform/4; do
+    said=$(lab_on_head start "$lab" --yes) || fail "lab start $lab: $said"
+done
+# One container has a name that labs use, and one has not.
+on head "docker run -d --name balancer busybox:1 sleep 1d
+    docker run -d --name mine busybox:1 sleep 1d
+    mkdir -p /etc/docker/certs.d && echo '{\"dns\": [\"$SUBNET.1\"]}' >/etc/docker/daemon.json" >/dev/null
+said=$(lab_on_head reset --yes) || fail "lab reset after labs of other tracks: $said"
+on head "docker inspect mine" >/dev/null || fail "reset took a container that no lab made"
+! on head "docker inspect balancer" >/dev/null 2>&1 || fail "reset left the container of a lab"
+on head "[ ! -e /etc/docker/daemon.json ] && [ ! -e /etc/docker/certs.d ]" || fail "reset left settings of a lab"
+on head "docker rm -f mine" >/dev/null
+say "labs of other tracks begin, and a reset takes what they left"
 
 # A machine that is gone is told in seconds.
 on worker-2 "iptables -I INPUT -p tcp --dport 22 -j DROP"

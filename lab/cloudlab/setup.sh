@@ -8,6 +8,7 @@ set -eu
 name=$1 subnet=$2 workers=$3 swarm=$4 firewall=${5:-1}
 cd "$(dirname "$0")/../.."
 bin=/usr/local/bin
+before_docker=
 # Cloud images update themselves when they boot, which keeps the lock of the packages for some minutes.
 apt="apt-get -q -o DPkg::Lock::Timeout=900"
 ssh="ssh -n -o BatchMode=yes -o StrictHostKeyChecking=accept-new -o ConnectTimeout=10 -o ServerAliveInterval=10"
@@ -24,7 +25,7 @@ nodes() {
 
 # The packages by the names that this release has for them: Ubuntu's and Debian's differ.
 packages() {
-    echo docker.io docker-buildx httping jq curl git iptables iproute2
+    echo docker.io docker-buildx httping jq curl git iptables iproute2 apache2-utils openssl
     for one in docker-compose-v2 docker-compose; do
         ! apt-cache show "$one" >/dev/null 2>&1 || { echo "$one"; break; }
     done
@@ -33,18 +34,31 @@ packages() {
 }
 
 installed() {
-    for one in docker dockerd httping jq curl git iptables; do
+    for one in docker dockerd httping jq curl git iptables htpasswd openssl; do
         command -v "$one" >/dev/null || return 1
     done
     docker buildx version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1 && [ -z "$(dpkg --audit)" ]
 }
 
-# Docker from the distribution, with its data on the large disk where there is one.
-docker_engine() {
-    if mountpoint -q /docker; then
-        mkdir -p /etc/docker
-        [ -s /etc/docker/daemon.json ] || echo '{"data-root": "/docker"}' >/etc/docker/daemon.json
+# Docker's data on the large disk, where there is one: now, and at later boots before Docker starts.
+large_disk() {
+    # A disk that was there once and is not now is a fault: without it Docker would begin anew.
+    mountpoint -q /docker || grep -qs data.sh /etc/systemd/system/swarmlab.service || return 0
+    if ! lab/cloudlab/data.sh mounted; then
+        # An engine keeps open what it has, so none runs while its folder is exchanged. The socket would start it again.
+        if [ -d /run/systemd/system ]; then
+            systemctl stop docker.socket docker.service 2>/dev/null || true
+        elif command -v dockerd >/dev/null; then
+            service docker stop || true
+        fi
+        ! docker version >/dev/null 2>&1 || { echo "the Docker engine does not stop, so its data is not moved to /docker" >&2; return 1; }
+        lab/cloudlab/data.sh mount
     fi
+    before_docker=--disk
+}
+
+# Docker from the distribution.
+docker_engine() {
     export DEBIAN_FRONTEND=noninteractive
     # A boot that was cut short leaves packages unpacked and not configured: nothing else installs before that is mended.
     if ! installed; then
@@ -76,9 +90,10 @@ docker_engine() {
 # Our programs, built once on head inside a container, as the distribution's Rust is too old.
 programs() {
     mkdir -p target/images
-    for program in rng hasher worker webui loadgen lab; do
+    all="$(cat compose/programs) lab"
+    for program in $all; do
         [ -x "target/images/$program" ] ||
-            docker build -f compose/Dockerfile --target "$program" --build-arg PROGRAMS="$program" --output target/images .
+            docker build -f compose/Dockerfile --target "$program" --build-arg PROGRAMS="$all" --output target/images .
     done
     cp target/images/lab target/images/loadgen "$bin/"
 }
@@ -105,6 +120,10 @@ make_swarm() {
 
 # Closed before anything listens; open again only where that is asked for.
 if command -v iptables >/dev/null && [ "$firewall" != 0 ]; then lab/cloudlab/firewall.sh on; fi
+large_disk
+[ "$firewall" = 0 ] || before_docker="$before_docker --firewall"
+# shellcheck disable=SC2086 # several words, or none
+[ ! -d /run/systemd/system ] || lab/cloudlab/before-docker.sh $before_docker
 docker_engine
 if [ "$firewall" = 0 ]; then lab/cloudlab/firewall.sh off; else lab/cloudlab/firewall.sh on; fi
 if [ "$name" = head ]; then

@@ -75,7 +75,7 @@ root_disk() {
 
 # The engine's images, in a folder that an engine of the same version has made: loading them under emulation takes minutes.
 images_disk() {
-    local from=(lab/vm/Dockerfile lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/* lab/labs/images/*/*)
+    local from=(lab/vm/Dockerfile lab/vm/nfs.conf lab/vm/rc.local lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/* lab/labs/images/*/*)
     current $CACHE/images.ext4 "${from[@]}" && return
     say "the virtual machine's images, once"
     local lab=$CACHE/programs/lab names

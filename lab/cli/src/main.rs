@@ -1,6 +1,7 @@
 //! The labs' command line.
 
 mod commands;
+mod output;
 
 use std::process::ExitCode;
 
@@ -20,13 +21,14 @@ struct Cli {
 const BAD_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
+    output::refusals_end_it();
     let matches = commands::groups::grouped(Cli::command()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = swarm::patience::check() {
         anstream::eprintln!("lab: {error}");
         return ExitCode::from(BAD_SETTING);
     }
-    match cli.command.run() {
+    match cli.command.run().and_then(output::written) {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("lab: {error:#}");

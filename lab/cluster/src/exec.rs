@@ -18,6 +18,22 @@ pub struct Output {
     pub stderr: String,
 }
 
+/// What a student's shell and each command of a lab find, in the folder of the repository. A clone of the repository has no
+/// programs that are built already, so their folder is named. In a terminal Compose draws its list once, and not a line for each
+/// change of each container.
+pub fn environment(folder: &str) -> String {
+    let folder = quoted(folder);
+    format!(
+        "unset DOCKER_HOST DOCKER_CONTEXT; cd {folder} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml BINARIES=$PWD/target/images \
+         || export COMPOSE_FILE=compose/compose.yml; export DOCKER_CLI_HINTS=false; [ -t 1 ] || export COMPOSE_ANSI=never; PATH=$PATH:$PWD/target/images;"
+    )
+}
+
+/// A word that no shell takes apart, whatever is in it.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 impl Outer {
     /// Runs a command on a node and waits for its end.
     ///
@@ -64,5 +80,18 @@ impl Outer {
             );
         }
         Ok(output.stdout)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_folder_may_have_any_name() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("Ada's $(touch x) lab");
+        std::fs::create_dir(&folder).unwrap();
+        let script = format!("{}\npwd", super::environment(folder.to_str().unwrap()));
+        let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), folder.to_str().unwrap(), "{output:?}");
     }
 }

@@ -22,7 +22,7 @@ mod subnet;
 pub mod terminal;
 pub mod up;
 
-pub use exec::Output;
+pub use exec::{Output, environment, quoted};
 pub use name::{BadName, Name};
 pub use node::{NODE_SOCKETS, Role, manager_engine, node_engine, node_of};
 pub use outer::Outer;

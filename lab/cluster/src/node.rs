@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use swarm::bollard::body_full;
 use swarm::bollard::models::{
-    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum,
-    NetworkConnectRequest, NetworkingConfig, PortBinding, PortMap, VolumeCreateRequest,
+    ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigCgroupnsModeEnum, Mount,
+    MountType, NetworkConnectRequest, NetworkingConfig, PortBinding, PortMap, VolumeCreateRequest,
 };
 use swarm::bollard::query_parameters::{
     CreateContainerOptionsBuilder, RemoveContainerOptionsBuilder, UploadToContainerOptionsBuilder,
@@ -164,14 +164,18 @@ impl Spec {
             // The engine inside loads the kernel's modules for overlay networks on first use.
             binds.push("/lib/modules:/lib/modules:ro".to_owned());
         }
-        binds.extend(
-            self.mounts
-                .iter()
-                .map(|(here, there, write)| format!("{}:{there}:{}", here.display(), if *write { "rw" } else { "ro" })),
-        );
+        // No binds, which are split at colons: a folder of this machine may have one in its name.
+        let mounts = self.mounts.iter().map(|(here, there, write)| Mount {
+            typ: Some(MountType::BIND),
+            source: Some(here.display().to_string()),
+            target: Some(there.clone()),
+            read_only: Some(!write),
+            ..Default::default()
+        });
         let words = |words: &[&str]| Some(words.iter().map(|word| (*word).to_owned()).collect());
         let mut host = HostConfig {
             binds: Some(binds),
+            mounts: Some(mounts.collect()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             init: Some(true),
             network_mode: Some(self.public.0.clone()),
@@ -270,7 +274,30 @@ fn socket_group() -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::node_of;
+    use super::*;
+
+    #[test]
+    fn a_folder_with_a_colon_is_mounted_whole() {
+        let address = Ipv4Addr::LOCALHOST;
+        let spec = Spec {
+            cluster: Name::default(),
+            name: "head".to_owned(),
+            role: Role::Manager,
+            image: "node".to_owned(),
+            public: ("public".to_owned(), address),
+            private: ("private".to_owned(), address),
+            private_subnet: Subnet::new(address, 24),
+            publish: Vec::new(),
+            bind: "127.0.0.1".to_owned(),
+            mounts: vec![(PathBuf::from("/home/ada/lab:2"), "/root/swarmlab".to_owned(), false)],
+            dockerd: Vec::new(),
+        };
+        let host = spec.body(HashMap::new(), true).host_config.unwrap();
+        let mount = &host.mounts.unwrap()[0];
+        assert_eq!(mount.source.as_deref(), Some("/home/ada/lab:2"));
+        assert_eq!((mount.target.as_deref(), mount.read_only), (Some("/root/swarmlab"), Some(true)));
+        assert!(!host.binds.unwrap().iter().any(|bind| bind.contains("/root/swarmlab")));
+    }
 
     #[test]
     fn a_node_is_known_by_its_socket() {

@@ -43,8 +43,13 @@ async fn sweep(world: &World, arguments: &str) -> Result<(i32, String, String)> 
 }
 
 async fn found(world: &World, arguments: &str) -> Result<Value> {
+    found_with(world, arguments, &[0]).await
+}
+
+/// What a sweep found that may end with one of these exit codes.
+async fn found_with(world: &World, arguments: &str, codes: &[i32]) -> Result<Value> {
     let (code, out, said) = sweep(world, arguments).await?;
-    ensure!(code == 0, "`sweep {arguments}` ended with {code}: {said}");
+    ensure!(codes.contains(&code), "`sweep {arguments}` ended with {code}: {said}");
     serde_json::from_str(&out).with_context(|| format!("`sweep {arguments}` printed {out}\n{said}"))
 }
 
@@ -126,12 +131,33 @@ pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
         wrong_turns(world, &base).await?;
         killed(world, &base).await?;
         world.on("head", &format!("docker service rm {WEB}")).await?;
+        let (busy, cores) = one_thread(world).await?;
         Ok(format!(
-            "1 to 4 replicas do {}/s; 2 keep p99 < 400 ms up to {most:.0}/s; agents {rate:.0}/s",
-            rates.join(", ")
+            "1 to 4 replicas do {}/s; 2 keep p99 < 400 ms up to {most:.0}/s; agents {rate:.0}/s; one thread on {cores:.2} \
+             processors is busy {:.0} %",
+            rates.join(", "),
+            100.0 * busy
         ))
     }
     .boxed()
+}
+
+/// A service that works in one thread is as busy as that thread, though it may use all processors of its node. Returns its busy
+/// share and the processors that it used.
+async fn one_thread(world: &World) -> Result<(f64, f64)> {
+    let create = format!("docker service create -q -d --name alone --network {STACK} --endpoint-mode dnsrr");
+    world.on("head", &format!("{create} 127.0.0.1:5000/hasher:v1 --delay 0ms")).await?;
+    let arguments = "--service alone --url http://alone/ --body x --replicas 1 --load closed:16 --measure 5s";
+    // Here the service and what loads it share the processors: either may be the limit.
+    let found = found_with(world, &format!("{arguments} --image {}", crate::measure::IMAGE), &[0, 4]).await?;
+    world.on("head", "docker service rm alone").await?;
+    let step = &steps(&found)?[0];
+    let task = step["placement"].as_array().into_iter().flatten().find(|task| task["service"] == "alone");
+    let cores = task.and_then(|task| task["cpu_cores"].as_f64()).context("what the task used")?;
+    let busy = step["utilisation"]["alone"].as_f64().context("how busy it was")?;
+    // A node has two processors or more: by its node's processors it would be half as busy at most.
+    ensure!(cores > 0.1 && busy > 0.8 * cores, "it used {cores:.2} processors and is called busy {busy:.2}: {step}");
+    Ok((busy, cores))
 }
 
 /// What can be got wrong leaves everything as it was.

@@ -173,6 +173,10 @@ async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Wa
     }
     let mut faults = Vec::new();
     for mistake in &step.mistakes {
+        // One for the other kernel is not made here, and not counted.
+        if !mistake.commands.iter().any(|block| facts.applies(block)) {
+            continue;
+        }
         match mistake::walk(place, step, mistake, &mut facts, &begun, &said).await? {
             None => walked.mistakes += 1,
             // The walk goes on: an author sees all of them at once.

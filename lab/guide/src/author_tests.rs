@@ -93,6 +93,10 @@ async fn walk_text(text: &str) -> Result<Walked, String> {
 async fn a_good_step_is_walked_and_counted() {
     let walked = walk_text(GOOD).await.unwrap();
     assert_eq!((walked.held, walked.mistakes, walked.skipped.len()), (5, 1, 0));
+    // A mistake of another place was not made, so it got no sentence.
+    let elsewhere = GOOD.replacen("number\n\n```sh\n", "number\n\n```sh if=cluster\n", 1);
+    let walked = walk_text(&elsewhere).await.unwrap();
+    assert_eq!((walked.held, walked.mistakes), (5, 0));
 }
 
 #[tokio::test]

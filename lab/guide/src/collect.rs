@@ -66,7 +66,7 @@ pub fn read(paths: &[PathBuf], labs: &[Lab], key: Option<&[u8]>) -> Result<Class
         let sealed = match one(&file) {
             Ok(sealed) => sealed,
             Err(error) => {
-                class.unread.push((file.display().to_string(), format!("{error:#}")));
+                class.unread.push((harmless(&file.display().to_string()), harmless(&format!("{error:#}"))));
                 continue;
             }
         };
@@ -111,7 +111,7 @@ fn files(paths: &[PathBuf], unread: &mut Vec<(String, String)>) -> Result<Vec<Pa
             Ok(entries) => {
                 files.extend(entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|path| is_json(path)))
             }
-            Err(error) => unread.push((path.display().to_string(), format!("it cannot be read: {error}"))),
+            Err(error) => unread.push((harmless(&path.display().to_string()), format!("it cannot be read: {error}"))),
         }
     }
     files.sort();
@@ -142,7 +142,7 @@ fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line 
         lab.steps.iter().map(|step| report.map_or(Mark::Before, |report| mark(report, step.number))).collect()
     };
     Line {
-        student: report.student.clone(),
+        student: harmless(&report.student),
         marks: labs.iter().map(marks).collect(),
         minutes: report.minutes(),
         hints: report.steps().fold(0, |sum, step| sum.saturating_add(step.hints)),
@@ -150,8 +150,16 @@ fn line(sealed: &Sealed, labs: &[Lab], key: Option<&[u8]>, file: &Path) -> Line 
         predicted: report.predictions(),
         verdict: sealed.verdict(key),
         reports: 1,
-        file: file.display().to_string(),
+        file: harmless(&file.display().to_string()),
     }
+}
+
+/// What a student wrote, as it can be shown: no sign moves the cursor of the teacher's terminal, begins a line, or turns the order of signs around.
+fn harmless(text: &str) -> String {
+    let moves = |sign: char| {
+        sign.is_control() || matches!(sign, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|sign| if moves(sign) { char::REPLACEMENT_CHARACTER } else { sign }).collect()
 }
 
 /// The table for a spreadsheet.
@@ -181,7 +189,8 @@ pub fn csv(lines: &[Line], labs: &[Lab]) -> String {
 
 /// A cell that no spreadsheet takes for a formula.
 fn cell(text: &str) -> String {
-    let safe = if text.starts_with(['=', '+', '-', '@', '\t']) { format!("'{text}") } else { text.to_owned() };
+    let safe =
+        if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { format!("'{text}") } else { text.to_owned() };
     if safe.contains([',', '"', '\n', '\r']) { format!("\"{}\"", safe.replace('"', "\"\"")) } else { safe }
 }
 
@@ -223,6 +232,29 @@ mod tests {
         let page = html(&Class { lines, unread: vec![("<x>.json".to_owned(), "it is no report".to_owned())] }, &labs);
         assert!(page.contains("=cmd(), &quot;x&quot;") && page.contains("WITHOUT the class key"), "{page}");
         assert!(page.contains("&lt;x&gt;.json"));
+    }
+
+    #[test]
+    fn a_name_moves_no_cursor_and_forges_no_line() {
+        let (folder, labs) = (tempfile::tempdir().unwrap(), crate::labs::all().unwrap());
+        let forged = "Bob\u{1b}[1A\u{1b}[2K\nAda  40 steps  genuine\u{202e}";
+        let text = report(forged, true, 5, None).to_json().unwrap();
+        std::fs::write(folder.path().join("a\u{1b}[2J\n.json"), text).unwrap();
+        std::fs::write(folder.path().join("b\r.json"), "{}").unwrap();
+        let class = read(&[folder.path().to_owned()], &labs, None).unwrap();
+        let line = &class.lines[0];
+        assert_eq!(line.student, "Bob\u{fffd}[1A\u{fffd}[2K\u{fffd}Ada  40 steps  genuine\u{fffd}");
+        let shown = [&line.student, &line.file, &class.unread[0].0, &class.unread[0].1];
+        assert!(!shown.iter().any(|text| text.contains(char::is_control)), "{shown:?}");
+        assert_eq!((cell("\r=1"), cell("\n=1")), ("\"'\r=1\"".to_owned(), "\"'\n=1\"".to_owned()));
+    }
+
+    #[test]
+    fn who_passed_nothing_took_no_minutes() {
+        let (folder, labs) = (tempfile::tempdir().unwrap(), crate::labs::all().unwrap());
+        std::fs::write(folder.path().join("a.json"), report("Ada", false, 5, None).to_json().unwrap()).unwrap();
+        let class = read(&[folder.path().to_owned()], &labs, None).unwrap();
+        assert!(!csv(&class.lines, &labs).contains("-0.0"));
     }
 
     #[test]

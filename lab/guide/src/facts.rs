@@ -19,7 +19,7 @@ pub struct Facts {
 }
 
 /// What stands for a token that only the swarm knows, until there is one.
-const NO_TOKEN: &str = "<the token that `docker swarm init` printed>";
+const NO_TOKEN: &str = "THE-TOKEN-THAT-INIT-PRINTS";
 
 /// Words of Docker's own templates that look like a placeholder.
 const TEMPLATE_WORDS: [&str; 3] = ["println", "end", "else"];
@@ -47,7 +47,9 @@ impl Facts {
         let look = "test -x target/images/rng && echo yes; docker swarm join-token -q worker 2>/dev/null; \
                     ip -4 -o addr show";
         let said = place.run("head", look).await.map(|output| output.stdout).unwrap_or_default();
-        facts.set("binaries", if said.starts_with("yes") { "--build-context binaries=target/images" } else { "" });
+        if said.starts_with("yes") {
+            facts.set("binaries", "--build-context binaries=target/images");
+        }
         if let Some(token) = said.lines().find(|line| line.starts_with("SWMTKN")) {
             facts.set("worker-token", token);
         }
@@ -68,14 +70,16 @@ impl Facts {
             facts.set(&format!("{}.public", node.name), &node.public);
         }
         for port in [8000, 8001, 8002] {
-            // On machines: of head itself, and of whoever logged in to it with `ssh -L 8000:localhost:8000`.
-            facts.set(&format!("here.{port}"), &format!("localhost:{port}"));
+            // On machines: of head itself, and of whoever logged in to it with `ssh -L 8000:127.0.0.1:8000`. The routing mesh does not answer at
+            // `::1`, which `localhost` may be: before 29.8 the engine takes the connection there, and leaves it.
+            facts.set(&format!("here.{port}"), &format!("127.0.0.1:{port}"));
         }
         facts.set("cluster", cluster.unwrap_or_default());
         facts.set("dnsrr", if ipvs { "" } else { "--endpoint-mode dnsrr" });
         facts.set("stack", if ipvs { "stack.yml" } else { "stack.dnsrr.yml" });
         facts.set("mesh", if ipvs { "" } else { "mesh" });
-        facts.set("binaries", "");
+        // Without programs that are there already all of them are compiled together, once for all images.
+        facts.set("binaries", "--build-arg PROGRAMS=\"$(cat compose/programs)\"");
         facts.set("worker-token", NO_TOKEN);
         facts.set("private.interface", "eth1");
         facts
@@ -90,7 +94,7 @@ impl Facts {
         }
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.values.insert(name.to_owned(), value.to_owned());
     }
 
@@ -119,15 +123,21 @@ impl Facts {
         // What Docker's own templates have between braces is left alone.
         while let Some(begin) = rest.find("{{") {
             let (before, after) = rest.split_at(begin);
-            filled.push_str(before);
             let Some(end) = after.find("}}") else { break };
+            filled.push_str(before);
             let name = &after[2..end];
             if name.starts_with('.') || name.contains(' ') || TEMPLATE_WORDS.contains(&name) {
                 filled.push_str(&after[..end + 2]);
             } else {
-                match self.values.get(name) {
-                    Some(value) => filled.push_str(value),
-                    None => bail!("there is no placeholder {{{{{name}}}}}"),
+                let Some(value) = self.values.get(name) else { bail!("there is no placeholder {{{{{name}}}}}") };
+                filled.push_str(value);
+                // Where there is nothing between two words, one blank is enough.
+                let next = after[end + 2..].chars().next();
+                if value.is_empty() && next.is_none_or(|next| next == ';' || next.is_whitespace()) {
+                    let words = filled.strip_suffix(' ').map_or(0, |words| words.trim_end().len());
+                    if words + 1 == filled.len() {
+                        filled.truncate(words);
+                    }
                 }
             }
             rest = &after[end + 2..];
@@ -205,6 +215,10 @@ pub(crate) mod tests {
         let facts = facts(false);
         let filled = facts.fill("join {{head.private}}:7777 {{dnsrr}} --format '{{.Names}}' '{{json .}}' }}").unwrap();
         assert_eq!(filled, "join 192.168.2.11:7777 --endpoint-mode dnsrr --format '{{.Names}}' '{{json .}}' }}");
+        // With IPVS these two stand for nothing, and a blank goes with them.
+        let shown = "for NAME in web {{mesh}}; do\n  create {{dnsrr}} web\n  {{dnsrr}} --quiet {{mesh}}\n";
+        let filled = super::tests::facts(true).fill(shown).unwrap();
+        assert_eq!(filled, "for NAME in web; do\n  create web\n   --quiet\n");
         assert!(facts.fill("{{nonsuch}}").unwrap_err().to_string().contains("{{nonsuch}}"));
     }
 

@@ -145,6 +145,52 @@ mod tests {
         }
     }
 
+    /// All commands that labs and their beginnings have, with where they stand.
+    fn commands() -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for beginning in crate::beginning::all().unwrap() {
+            found.extend(beginning.commands.iter().map(|block| (beginning.name.clone(), block.script.clone())));
+        }
+        for lab in all().unwrap() {
+            for step in &lab.steps {
+                let mistakes = step.mistakes.iter().flat_map(|mistake| mistake.commands.iter().chain(&mistake.back));
+                for block in step.commands().chain(mistakes) {
+                    found.push((format!("{} step {}", lab.name(), step.number), block.script.clone()));
+                }
+            }
+        }
+        assert!(found.len() > 200, "{}", found.len());
+        found
+    }
+
+    /// A machine's host name is long, `head.experiment.project.site`: the swarm knows it by that, and a task that wants `head` waits for ever.
+    #[test]
+    fn nodes_are_named_as_the_swarm_knows_them() {
+        let short =
+            regex::Regex::new(r"node\.hostname[!=]=[a-z0-9-]|docker node [a-z ]*(--[a-z]+ [a-z]+ )?(head|worker-)")
+                .unwrap();
+        for (at, script) in commands() {
+            assert!(!short.is_match(&script), "{at}: write {{{{head.node}}}} in\n{script}");
+        }
+    }
+
+    /// The profile builds what this file names, and a beginning's image is made of it.
+    #[test]
+    fn an_image_is_of_a_program_that_machines_have() {
+        let programs = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../compose/programs")).unwrap();
+        let target = regex::Regex::new(r"compose/Dockerfile --target ([a-z]+)").unwrap();
+        let mut seen = 0;
+        for (at, script) in commands() {
+            for [name] in target.captures_iter(&script).map(|found| found.extract().1) {
+                seen += 1;
+                assert!(programs.split_whitespace().any(|program| program == name), "{at}: {name}");
+            }
+        }
+        assert!(seen >= 5, "{seen}");
+        let setup = include_str!("../../cloudlab/setup.sh");
+        assert!(setup.contains(r#"all="$(cat compose/programs) lab""#), "setup.sh builds other programs");
+    }
+
     #[test]
     fn a_lab_has_several_names() {
         let labs = all().unwrap();

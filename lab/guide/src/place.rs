@@ -114,21 +114,11 @@ impl Place {
         }
     }
 
-    /// What every command of a lab finds when it starts. A clone of the repository has no programs that are built already, so
-    /// their folder is named.
-    fn prelude(&self) -> String {
-        format!(
-            "unset DOCKER_HOST DOCKER_CONTEXT; cd {} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml BINARIES=$PWD/target/images \
-             || export COMPOSE_FILE=compose/compose.yml; export COMPOSE_ANSI=never DOCKER_CLI_HINTS=false; PATH=$PATH:$PWD/target/images;",
-            self.folder()
-        )
-    }
-
     /// The argument list that runs a script, as a person who is logged in would.
     pub fn shell(&self, script: &str) -> [String; 3] {
         // The settings of whoever passes the tests are no part of them, and may take long to read.
         let login = if cfg!(test) { "-c" } else { "-lc" };
-        ["bash".to_owned(), login.to_owned(), format!("{}\n{script}", self.prelude())]
+        ["bash".to_owned(), login.to_owned(), format!("{}\n{script}", cluster::environment(&self.folder()))]
     }
 
     /// Runs a script on a node.
@@ -150,7 +140,7 @@ impl Place {
             }
             Place::Machines { .. } => {
                 // One word for the shell at the other end, whatever is in the script.
-                let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
+                let quoted = format!("bash -lc {}", cluster::quoted(&words[2]));
                 local(&[&["ssh"], machines::SSH.as_slice(), &[node, &quoted]].concat()).await
             }
         }
@@ -184,7 +174,7 @@ impl Place {
                 wait(Command::new(&words[0]).args(&words[1..])).await
             }
             Place::Machines { .. } => {
-                let quoted = format!("bash -lc '{}'", words[2].replace('\'', r"'\''"));
+                let quoted = format!("bash -lc {}", cluster::quoted(&words[2]));
                 wait(Command::new("ssh").args(machines::SSH).args(["-t", node, &quoted])).await
             }
         }
@@ -261,7 +251,11 @@ pub async fn attach_here(script: &str) -> Result<i64> {
 fn with_lab(script: &str) -> Result<String> {
     let program = std::env::current_exe()?;
     let folder = program.parent().context("this program is in no folder")?;
-    Ok(format!("PATH='{}':$PATH\n{script}", folder.display()))
+    Ok(format!("{}\n{script}", on_path(&folder.display().to_string())))
+}
+
+fn on_path(folder: &str) -> String {
+    format!("PATH={}:$PATH", cluster::quoted(folder))
 }
 
 async fn local(words: &[impl AsRef<std::ffi::OsStr>]) -> Result<Output> {
@@ -301,7 +295,14 @@ fn machines(text: &str) -> Result<Vec<Node>> {
 
 #[cfg(test)]
 mod tests {
-    use super::machines;
+    use super::{machines, on_path};
+
+    #[test]
+    fn a_folder_with_a_quote_is_on_the_path() {
+        let script = format!("{}\nprintf %s \"$PATH\"", on_path("/home/ada's lab/bin"));
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).starts_with("/home/ada's lab/bin:/"), "{output:?}");
+    }
 
     #[test]
     fn machines_are_read_with_or_without_a_public_address() {

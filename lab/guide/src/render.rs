@@ -13,6 +13,8 @@ pub struct Style {
 const BOLD: &str = "\u{1b}[1m";
 const CODE: &str = "\u{1b}[36m";
 const DIM: &str = "\u{1b}[2m";
+/// What is between single stars: each terminal can underline, and few have italics.
+const STRESS: &str = "\u{1b}[4m";
 const PLAIN: &str = "\u{1b}[0m";
 
 /// Shows Markdown, with an empty line between blocks.
@@ -102,36 +104,61 @@ fn wrap(text: &str, first: &str, rest: &str, style: Style) -> String {
     paint_spans(&out, style)
 }
 
-/// Marks where bold and code begin and end, with blanks inside code kept together.
+/// The longest code that is kept on one line.
+const WHOLE: usize = 40;
+
+/// A blank at which no line is broken.
+const FIRM: char = '\u{7}';
+
+/// Marks where bold, stress and code begin and end. A short command stays together, so that it reads as one.
 fn spans(text: &str) -> String {
     let mut out = String::new();
-    let (mut code, mut bold) = (false, false);
-    let mut letters = text.chars().peekable();
-    while let Some(letter) = letters.next() {
+    let (mut code, mut whole, mut bold, mut stress) = (false, false, false, false);
+    let mut letters = text.char_indices().map(|(at, letter)| (letter, &text[at + letter.len_utf8()..])).peekable();
+    while let Some((letter, rest)) = letters.next() {
         match letter {
             '`' => {
                 code = !code;
+                whole = rest.find('`').is_some_and(|end| end <= WHOLE);
                 out.push(if code { '\u{1}' } else { '\u{2}' });
             }
-            '*' if !code && letters.peek() == Some(&'*') => {
+            '*' if !code && rest.starts_with('*') => {
                 letters.next();
                 bold = !bold;
                 out.push(if bold { '\u{3}' } else { '\u{4}' });
             }
+            '*' if !code && (stress || closes(rest)) => {
+                stress = !stress;
+                out.push(if stress { '\u{5}' } else { '\u{6}' });
+            }
+            ' ' if code && whole => out.push(FIRM),
             other => out.push(other),
         }
     }
     out
 }
 
+/// Whether a star that this stands behind begins a stress: another one closes it, with words between. `2 * 3` has none.
+fn closes(rest: &str) -> bool {
+    let end = rest.find(['*', '`']).unwrap_or(0);
+    let between = &rest[..end];
+    !between.is_empty() && rest[end..].starts_with('*') && between.trim() == between
+}
+
 fn visible(word: &str) -> usize {
     word.chars().filter(|letter| !letter.is_control()).count()
-        + word.chars().filter(|letter| matches!(letter, '\u{1}' | '\u{2}')).count()
+        + word.chars().filter(|letter| matches!(*letter, '\u{1}' | '\u{2}' | FIRM)).count()
 }
 
 fn paint_spans(text: &str, style: Style) -> String {
     let (mut out, coloured) = (String::new(), style.colour);
+    // A line under words is none under the margin of the next line.
+    let (mut stressed, mut margin) = (false, false);
     for letter in text.chars() {
+        if margin && letter != ' ' {
+            out.push_str(STRESS);
+            margin = false;
+        }
         match letter {
             // Without colours the marks of code stay, for they show where a command begins and ends.
             '\u{1}' | '\u{2}' if !coloured => out.push('`'),
@@ -139,7 +166,16 @@ fn paint_spans(text: &str, style: Style) -> String {
             '\u{2}' => out.push_str(&format!("`{PLAIN}")),
             '\u{3}' if coloured => out.push_str(BOLD),
             '\u{4}' if coloured => out.push_str(PLAIN),
-            '\u{3}' | '\u{4}' => {}
+            '\u{5}' | '\u{6}' if coloured => {
+                stressed = letter == '\u{5}';
+                out.push_str(if stressed { STRESS } else { PLAIN });
+            }
+            '\n' if stressed => {
+                margin = true;
+                out.push_str(&format!("{PLAIN}\n"));
+            }
+            '\u{3}'..='\u{6}' => {}
+            FIRM => out.push(' '),
             other => out.push(other),
         }
     }
@@ -150,18 +186,128 @@ fn paint(text: &str, with: &str, style: Style) -> String {
     if style.colour { format!("{with}{text}{PLAIN}") } else { text.to_owned() }
 }
 
+/// A message of one or several lines behind a margin, such as a time: what is too long for the line goes on under its
+/// beginning.
+pub fn message(margin: &str, text: &str, style: Style) -> String {
+    let rest = " ".repeat(margin.chars().count());
+    let mut out = String::new();
+    for (nth, line) in text.lines().enumerate() {
+        let indent: String = line.chars().take_while(|letter| *letter == ' ').collect();
+        let first = format!("{}{indent}", if nth == 0 { margin } else { &rest });
+        out.push_str(&wrap(line, &first, &format!("{rest}{indent}"), Style { colour: false, ..style }));
+    }
+    out
+}
+
 /// A heading.
 pub fn heading(text: &str, style: Style) -> String {
     paint(text, BOLD, style)
 }
 
-/// Commands, each line behind a bar, with the node that they run on.
+/// Commands under the node that they run on. A line that the terminal would break is broken at a blank, with a `\`, so that it can still be
+/// copied as it stands.
 pub fn commands(place: &str, script: &str, style: Style) -> String {
     let mut out = format!("  {}\n", paint(&format!("on {place}:"), DIM, style));
-    for line in script.lines() {
-        out.push_str(&format!("    {}\n", paint(line.trim_end(), CODE, style)));
+    for line in fold(script, style.width.saturating_sub(INDENT.len())) {
+        out.push_str(&format!("{INDENT}{}\n", paint(line.trim_end(), CODE, style)));
     }
     out
+}
+
+/// What commands stand behind.
+const INDENT: &str = "    ";
+
+/// The lines of a script, each within the width where a shell allows it: between two words, and not within quotes, a comment or
+/// a document of its own. What belongs together stays so: a break stands before a pipe or `||` rather than behind it, and
+/// before an option rather than between it and its value.
+fn fold(script: &str, width: usize) -> Vec<String> {
+    if script.contains("<<") {
+        return script.lines().map(str::to_owned).collect();
+    }
+    let mut quotes = Quotes::default();
+    script.lines().flat_map(|line| fold_line(line, width, &mut quotes)).collect()
+}
+
+fn fold_line(line: &str, width: usize, quotes: &mut Quotes) -> Vec<String> {
+    let mut words = vec![String::new()];
+    quotes.comment = false;
+    for letter in line.chars() {
+        let blank = letter == ' ' && quotes.open() && words.last().is_some_and(|word| !word.trim().is_empty());
+        if blank {
+            words.push(String::new())
+        } else {
+            words.last_mut().expect("there is a word").push(letter)
+        }
+        quotes.read(letter);
+    }
+    quotes.read('\n');
+    let margin: String = line.chars().take_while(|letter| *letter == ' ').chain("  ".chars()).collect();
+    let long = |words: &[String]| words.iter().map(|word| word.chars().count() + 1).sum::<usize>() - 1;
+    let mut lines = Vec::new();
+    let mut left = &mut words[..];
+    loop {
+        // All but the last line end in ` \`.
+        let fits = (1..left.len()).rev().find(|count| long(&left[..*count]) + 2 <= width).unwrap_or(1);
+        if long(left) <= width || left.len() == 1 || left[1..] == ["\\"] {
+            lines.push(left.join(" "));
+            return lines;
+        }
+        let (now, rest) = left.split_at_mut(together(left, fits, width.saturating_sub(margin.len() + 2)));
+        lines.push(format!("{} \\", now.join(" ")));
+        rest[0].insert_str(0, &margin);
+        left = rest;
+    }
+}
+
+/// How many of the words stand on a line on which so many have room. `next` is the room on the line after it.
+fn together(words: &[String], fits: usize, next: usize) -> usize {
+    let operator = |word: &String| matches!(word.as_str(), "|" | "||" | "&&");
+    let option =
+        |word: &String| word.starts_with('-') && word.len() > 1 && !word.contains('=') || word.ends_with(['>', '<']);
+    // A line that is nearly empty would be no better.
+    let least = fits.div_ceil(2).max(1);
+    if operator(&words[fits]) {
+        return fits;
+    }
+    let pair = words[fits - 1].chars().count() + 1 + words[fits].chars().count();
+    match (least..fits).rev().find(|nth| operator(&words[*nth])) {
+        Some(nth) => nth,
+        None if fits > least && option(&words[fits - 1]) && !option(&words[fits]) && pair <= next => fits - 1,
+        None => fits,
+    }
+}
+
+/// Whether a shell that has read so far is between words.
+#[derive(Debug, Default)]
+struct Quotes {
+    single: bool,
+    double: bool,
+    /// Brackets of `$(...)` within double quotes: what is quoted in there is another matter.
+    brackets: usize,
+    comment: bool,
+    before: char,
+}
+
+impl Quotes {
+    fn open(&self) -> bool {
+        !(self.single || self.double || self.comment || self.before == '\\')
+    }
+
+    fn read(&mut self, letter: char) {
+        let escaped = self.before == '\\' && !self.single;
+        match letter {
+            _ if escaped || self.comment => {}
+            '\'' if !self.double => self.single = !self.single,
+            _ if self.single => {}
+            '(' if self.brackets > 0 || self.double && self.before == '$' => self.brackets += 1,
+            ')' if self.brackets > 0 => self.brackets -= 1,
+            '"' if self.brackets == 0 => self.double = !self.double,
+            '#' if !self.double && matches!(self.before, ' ' | '\n' | '\0') => self.comment = true,
+            _ => {}
+        }
+        // A backslash that is escaped escapes nothing.
+        self.before = if escaped && letter == '\\' { 'x' } else { letter };
+    }
 }
 
 /// A mark for what holds and what does not; words, as colour alone tells nothing to some.
@@ -172,7 +318,9 @@ pub fn mark(holds: bool, style: Style) -> String {
 
 /// One finding: what was looked at, and what was seen, indented under it.
 pub fn finding(holds: bool, what: &str, said: &str, style: Style) -> String {
-    let (what, said) = (wrap(what, "      ", "      ", style), wrap(said, "      ", "      ", style));
+    let what = wrap(what, "      ", "      ", style);
+    // What an error advises stands on a line of its own.
+    let said: String = said.lines().map(|line| wrap(line, "      ", "      ", style)).collect();
     format!("  {}{}{said}", mark(holds, style), what.trim_start())
 }
 
@@ -186,6 +334,8 @@ mod tests {
         let shown = finding(true, what, "it is so", Style { width: 60, colour: false });
         assert!(shown.lines().all(|line| line.chars().count() <= 60), "{shown}");
         assert!(shown.starts_with("  ok  ") && shown.lines().count() == 3, "{shown}");
+        let error = finding(false, "x", "it is in no swarm\n  make one", NARROW);
+        assert_eq!(error, "  NOT x\n      it is in no swarm\n      make one\n");
     }
 
     const NARROW: Style = Style { width: 30, colour: false };
@@ -204,6 +354,41 @@ mod tests {
     }
 
     #[test]
+    fn single_stars_are_a_line_under_the_words_and_no_other_star_is() {
+        let colour = Style { width: 30, colour: true };
+        let (on, off) = (STRESS, PLAIN);
+        assert_eq!(markdown("It is a *clone*.", colour), format!("It is a {on}clone{off}.\n"));
+        assert_eq!(markdown("It is a *clone*.", NARROW), "It is a clone.\n");
+        assert_eq!(
+            markdown("- They call it *coordinated omission*, and", colour),
+            format!("  - They call it {on}coordinated{off}\n    {on}omission{off}, and\n")
+        );
+        for plain in ["2 * 3 * 4", "5*", "* `a*b` *", "*`code`*"] {
+            assert!(!spans(plain).contains('\u{5}') && spans(plain).contains('*'), "{plain}");
+        }
+        assert_eq!(markdown("**bold** and *stress*", NARROW), "bold and stress\n");
+    }
+
+    #[test]
+    fn a_short_command_is_not_broken() {
+        assert_eq!(
+            markdown("Then answer again: `lab answer LETTER`", NARROW),
+            "Then answer again:\n`lab answer LETTER`\n"
+        );
+        let long = markdown("`docker service create --name rng --mode global 127.0.0.1:5000/rng`", NARROW);
+        assert!(long.lines().all(|line| line.chars().count() <= 30), "{long}");
+    }
+
+    #[test]
+    fn a_message_goes_on_under_its_beginning() {
+        assert_eq!(
+            message("  0.0 s  ", "ipvs: this kernel has none of it\n  look there", NARROW),
+            "  0.0 s  ipvs: this kernel has\n         none of it\n           look there\n"
+        );
+        assert_eq!(message("lab: ", "it is so", NARROW), "lab: it is so\n");
+    }
+
+    #[test]
     fn without_colour_there_is_no_escape() {
         let text = "# Title\n\n**Bold** and `code`\n\n```\n  drawing\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |";
         let shown = markdown(text, NARROW) + &finding(false, "x", "`y`", NARROW) + &commands("head", "ls", NARROW);
@@ -215,5 +400,56 @@ mod tests {
     fn a_word_longer_than_the_line_is_not_broken() {
         let long = "x".repeat(50);
         assert!(markdown(&format!("see {long} there"), NARROW).contains(&long));
+    }
+
+    #[test]
+    fn commands_are_broken_where_a_shell_allows_it() {
+        let folded = |script: &str| fold(script, 30).join("\n");
+        assert_eq!(
+            folded("docker service create --name rng --mode global 127.0.0.1:5000/rng:v0.1"),
+            "docker service create \\\n  --name rng --mode global \\\n  127.0.0.1:5000/rng:v0.1"
+        );
+        assert_eq!(
+            folded("cat one two | sort -n || echo \"there is none\""),
+            "cat one two | sort -n \\\n  || echo \"there is none\""
+        );
+        assert_eq!(
+            folded("docker ps --all --format '{{.Names}} now'"),
+            "docker ps --all \\\n  --format '{{.Names}} now'"
+        );
+        // What fits stays, and so does a line that goes on by itself.
+        assert_eq!(
+            folded("for i in 1 2; do\n  echo $i \\\n    there\ndone"),
+            "for i in 1 2; do\n  echo $i \\\n    there\ndone"
+        );
+        for whole in [
+            "'a quoted text that is longer than the line'",
+            "\"the same, and $(a command in it \"with quotes\" of its own)\"",
+            "# a comment that is longer than the line, too",
+            "cat > file << END\na text of its own that is longer than the line\nEND",
+            "'a text of two\nlines, of which the second one is too long'",
+            "a\\ name\\ with\\ blanks\\ that\\ is\\ too\\ long",
+        ] {
+            assert_eq!(folded(whole), whole);
+        }
+        assert_eq!(
+            folded("echo 'a text' \"$(date)\" and so on and on"),
+            "echo 'a text' \"$(date)\" and \\\n  so on and on"
+        );
+    }
+
+    #[test]
+    fn the_labs_commands_mean_the_same_when_they_are_broken() {
+        let mut broken = 0;
+        for lab in crate::labs::all().unwrap() {
+            for block in lab.steps.iter().flat_map(|step| step.commands()) {
+                let folded = fold(&block.script, 76);
+                broken += usize::from(folded.len() > block.script.lines().count());
+                // A shell takes `\` at the end of a line away; blanks between words are as good as one.
+                let words = |text: &str| text.replace("\\\n", " ").split_whitespace().collect::<Vec<_>>().join(" ");
+                assert_eq!(words(&folded.join("\n")), words(&block.script), "{}", lab.name());
+            }
+        }
+        assert!(broken > 20, "{broken}");
     }
 }

@@ -189,7 +189,8 @@ impl Report {
 
     /// Minutes from showing a step until it passed, over all steps.
     pub fn minutes(&self) -> f64 {
-        self.steps().filter_map(|step| step.seconds).map(|seconds| seconds as f64 / 60.0).sum()
+        // A sum of nothing is -0.0 by itself.
+        self.steps().filter_map(|step| step.seconds).fold(0.0, |sum, seconds| sum + seconds as f64 / 60.0)
     }
 
     /// All steps.

@@ -166,7 +166,8 @@ impl Progress {
     /// # Errors
     /// When the folder cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let what = || format!("cannot write {}", path.display());
+        let what =
+            || format!("cannot write {}\n  XDG_STATE_HOME in the environment names another folder", path.display());
         let folder = path.parent().with_context(what)?;
         std::fs::create_dir_all(folder).with_context(what)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
@@ -234,6 +235,13 @@ mod tests {
         let at = Position { lab: "coins/bottleneck".to_owned(), step: 3 };
         assert_eq!(progress.seen(&at).unwrap().answers, ['c']);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), old);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_has_a_way_out() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let error = Progress::default().save(&file.path().join("swarmlab/progress.json")).unwrap_err();
+        assert!(error.to_string().contains("XDG_STATE_HOME"), "{error}");
     }
 
     #[test]

@@ -1,17 +1,19 @@
 #!/bin/sh
 # Builds the application's images on the node that it runs on, unless they are there and nothing has changed since:
-# images.sh compose | registry
+# images.sh compose | registry [SERVICE...]
 #
-# compose: those that compose.yml runs. registry: two versions of each, tagged for the registry at 127.0.0.1:5000.
+# compose: those that compose.yml runs. registry: two versions of each, and of those that are named, tagged for the registry at 127.0.0.1:5000.
 set -eu
 kind=$1
+shift
+names="hasher rng webui worker $*"
 # What the images are made of: the programs where they are built already, else the source.
 if [ -x target/images/rng ]; then from=target/images; context="--build-context binaries=target/images"; else from="services Cargo.lock"; context=; fi
+# What is not there is compiled together, once for all images.
+programs=$(cat compose/programs)
 # shellcheck disable=SC2086 # folders, one or two
 stamp=$(find $from compose/Dockerfile compose/compose.yml -type f | sort | xargs cat | sha256sum | cut -c 1-16)
 built=/var/tmp/swarmlab-images-$kind-$stamp
-names="hasher rng webui worker"
-[ -e /proc/net/ip_vs ] || names="$names mesh"
 present() {
     for image in "$@"; do docker image inspect "$image" >/dev/null 2>&1 || return 1; done
 }
@@ -28,7 +30,7 @@ case $kind in
         for name in $names; do
             for tag in v0.1 v0.2; do
                 # shellcheck disable=SC2086 # two words, or none
-                docker build -q -f compose/Dockerfile --target "$name" $context --build-arg VERSION=$tag -t "127.0.0.1:5000/$name:$tag" .
+                docker build -q -f compose/Dockerfile --target "$name" $context --build-arg PROGRAMS="$programs" --build-arg VERSION=$tag -t "127.0.0.1:5000/$name:$tag" .
             done
         done
         ;;

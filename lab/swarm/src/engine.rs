@@ -162,11 +162,21 @@ fn open(host: &str) -> Result<Docker, Error> {
         Docker::connect_with_unix(host, ANSWER_WITHIN, API_DEFAULT_VERSION)
     } else if host.starts_with("tcp://") || host.starts_with("http://") {
         if std::env::var_os("DOCKER_TLS_VERIFY").is_some_and(|value| !value.is_empty()) {
-            return Err(unsupported("TLS is asked for by DOCKER_TLS_VERIFY"));
+            return Err(unsupported(
+                "DOCKER_TLS_VERIFY asks for TLS, which this program does not speak\n  unset it, and use unix:///path/to/docker.sock or tcp://host:port",
+            ));
         }
         Docker::connect_with_http(host, ANSWER_WITHIN, API_DEFAULT_VERSION)
     } else {
-        return Err(unsupported("of its kind"));
+        let kind = host.split_once("://").map_or("an address without a scheme", |(scheme, _)| scheme);
+        let remedy = if kind == "ssh" {
+            format!(
+                "run this on that machine, or open a way to its socket: `ssh -NL /tmp/docker.sock:/var/run/docker.sock {host}`, then use unix:///tmp/docker.sock"
+            )
+        } else {
+            "use unix:///path/to/docker.sock or tcp://host:port".to_owned()
+        };
+        return Err(unsupported(&format!("this program does not speak {kind}\n  {remedy}")));
     };
     opened.map_err(|error| no_engine(host, message(&error)))
 }
@@ -250,7 +260,13 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_scheme_is_refused_before_anything_is_sent() {
         let error = Engine::connect(Some("ssh://head")).await.unwrap_err().to_string();
-        assert!(error.contains("DOCKER_HOST=ssh://head is not supported"), "{error}");
+        assert!(
+            error.contains("the engine at ssh://head cannot be reached: this program does not speak ssh"),
+            "{error}"
+        );
+        assert!(error.contains("docker.sock ssh://head`, then use unix:///tmp/docker.sock"), "{error}");
+        let error = Engine::connect(Some("head:2375")).await.unwrap_err().to_string();
+        assert!(error.contains("an address without a scheme\n  use unix:///"), "{error}");
     }
 
     #[tokio::test]

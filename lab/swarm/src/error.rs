@@ -32,7 +32,7 @@ pub enum Error {
         host: String,
     },
     /// The engine's address cannot be used.
-    #[error("DOCKER_HOST={host} is not supported: {reason}\n  use unix:///path/to/docker.sock or tcp://host:port")]
+    #[error("the engine at {host} cannot be reached: {reason}")]
     Host {
         /// The address as given.
         host: String,

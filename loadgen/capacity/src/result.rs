@@ -184,6 +184,11 @@ fn sentence(target: &str, objectives: &str, answer: &Answer, interval: Interval)
         Answer::Never { at, reason } => {
             format!("{target} does not keep {objectives} even at {}: {reason}", per_second(*at))
         }
+        Answer::Unsettled { holds: Some(holds), fails: None } => format!(
+            "no answer: {target} seems to keep {objectives} at {}, the highest rate that was tried, but too few requests were \
+             measured to be sure; a longer --confirm measures more",
+            per_second(*holds)
+        ),
         Answer::Unsettled { holds, fails } => {
             format!("no answer: the verdicts went to and fro until the trials were used up; {}", far(holds, fails))
         }

@@ -43,6 +43,9 @@ const ENOUGH: f64 = 400.0;
 /// Below this share of the first rate, the search gives up looking for a rate that holds.
 const FAR_DOWN: f64 = 1.0 / 1024.0;
 
+/// The highest rate that may be tried is tried for so many times the length of the confirming run until it surely holds.
+const PATIENCE: f64 = 4.0;
+
 /// A trial that is over, for whoever follows the search.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -68,7 +71,7 @@ pub enum Answer {
         /// The lowest rate that does not.
         fails: f64,
     },
-    /// They hold at the highest rate that may be tried.
+    /// They surely hold at the highest rate that may be tried.
     AtLeast {
         /// The rate that holds.
         holds: f64,
@@ -89,7 +92,8 @@ pub enum Answer {
         /// Which objective was missed, and by what.
         reason: String,
     },
-    /// The verdicts went to and fro until the trials were used up.
+    /// The verdicts went to and fro until the trials were used up; or, where no rate fails, the highest that may be tried
+    /// seems to hold, and had too few requests to be sure.
     Unsettled {
         /// The highest rate that seems to hold.
         holds: Option<f64>,
@@ -221,10 +225,18 @@ impl Search<'_> {
         let rate = |place: usize| self.evidence[place].rate;
         match self.ends() {
             (None, None) => new(from.min(most)),
-            (Some(low), None) if rate(low) >= most => match self.confirmed(low) {
-                true => Next::Done(Answer::AtLeast { holds: rate(low) }),
-                false => Next::Try(rate(low), confirm),
-            },
+            (Some(low), None) if rate(low) >= most => {
+                if !self.confirmed(low) {
+                    Next::Try(rate(low), confirm)
+                } else if self.judgements[low].sure {
+                    Next::Done(Answer::AtLeast { holds: rate(low) })
+                } else if self.evidence[low].seconds() < PATIENCE * confirm.as_secs_f64() {
+                    Next::Try(rate(low), confirm)
+                } else {
+                    // Few requests at a low rate: there is no bracket here whose other end could say more.
+                    Next::Done(Answer::Unsettled { holds: Some(rate(low)), fails: None })
+                }
+            }
             (Some(low), None) => new((2.0 * rate(low)).min(most)),
             (None, Some(high)) if rate(high) <= FAR_DOWN * from => match self.in_doubt(high) {
                 true => self.try_again(high),

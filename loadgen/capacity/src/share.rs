@@ -1,43 +1,26 @@
 //! The interval of a ratio whose requests are not independent.
 //!
-//! Requests that queue behind one another are slow together, so that the textbook interval of a share is far too narrow.
-//! The slices are gathered into batches, and the batches' spread says how sure the ratio is: batch means (Law and Kelton,
-//! *Simulation Modeling and Analysis*, section 9.5.3) with the ratio estimator (Cochran, *Sampling Techniques*, section
-//! 6.3). Where no batch has a slow request there is no spread, and that proves little while requests come in clumps: how
-//! much so shows in all response times, the fast ones too. A share is therefore never surer than its number of requests
-//! divided by their clumping would make it, by the interval of Wilson (1927).
+//! Requests that queue behind one another are slow together, so that the textbook interval of a share is far too narrow:
+//! batches of the run say how sure it is (`stats::ratio`). Where no batch has a slow request there is no spread, and that proves
+//! little while requests come in clumps: how much so shows in all response times, the fast ones too. A share is therefore
+//! never surer than its number of requests divided by their clumping would make it, by the interval of Wilson (1927).
 
-use stats::student;
+use stats::estimate::CONFIDENCE;
+use stats::{Estimate, normal};
 
 use crate::driver::Moments;
 
-/// Batches that the slices are gathered into; ten to twenty are usual.
+/// Batches whose means show how much response times clump; ten to twenty are usual.
 const BATCHES: usize = 12;
-
-/// The two-sided level of the intervals: 95 %.
-const LEVEL: f64 = 0.975;
-
-/// The same point of the normal distribution.
-const NORMAL: f64 = 1.959_964;
-
-/// A ratio with its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ratio {
-    /// The estimate.
-    pub value: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-}
 
 /// How many requests say as much as one independent request would: the variance of the batches' mean response times, in
 /// terms of what it would be if requests were independent. One or more.
 pub fn clumping<'a>(slices: impl Iterator<Item = &'a Moments>) -> f64 {
     let slices: Vec<Moments> = slices.copied().collect();
-    let all = gathered(&slices, Moments::default(), Moments::plus);
-    let total = all.iter().copied().fold(Moments::default(), Moments::plus);
-    let filled: Vec<&Moments> = all.iter().filter(|batch| batch.count > 0.0).collect();
+    let sum = |slices: &[Moments]| slices.iter().copied().fold(Moments::default(), Moments::plus);
+    let size = slices.len().div_ceil(BATCHES).max(1);
+    let filled: Vec<Moments> = slices.chunks(size).map(sum).filter(|batch| batch.count > 0.0).collect();
+    let total = sum(&filled);
     if filled.len() < 3 {
         return 1.0;
     }
@@ -50,41 +33,26 @@ pub fn clumping<'a>(slices: impl Iterator<Item = &'a Moments>) -> f64 {
     (spread / (filled.len() - 1) as f64 / variance).max(1.0)
 }
 
-/// Slices gathered into batches.
-fn gathered<T: Copy>(slices: &[T], zero: T, plus: impl Fn(T, T) -> T + Copy) -> Vec<T> {
-    let size = slices.len().div_ceil(BATCHES).max(1);
-    slices.chunks(size).map(|batch| batch.iter().copied().fold(zero, plus)).collect()
-}
-
-/// The ratio of the sums of pairs, in order of time; nothing where the lower sum is zero. `clumping` is given for a share.
-pub fn ratio(pairs: &[(f64, f64)], clumping: Option<f64>) -> Option<Ratio> {
-    let plus = |sum: (f64, f64), pair: (f64, f64)| (sum.0 + pair.0, sum.1 + pair.1);
-    let batches = gathered(pairs, (0.0, 0.0), plus);
-    let (above, below) = batches.iter().copied().fold((0.0, 0.0), plus);
+/// The ratio of the sums of pairs, in order of time; nothing where the lower sum is zero. `clumping` is given for a share. With
+/// too few pairs for an interval, nothing is ruled out.
+pub fn ratio(pairs: &[(f64, f64)], clumping: Option<f64>) -> Option<Estimate> {
+    let (above, below) = pairs.iter().fold((0.0, 0.0), |sum, pair| (sum.0 + pair.0, sum.1 + pair.1));
     if below <= 0.0 {
         return None;
     }
     let value = above / below;
-    let (mut low, mut high) = (f64::NEG_INFINITY, f64::INFINITY);
-    if batches.len() >= 3 {
-        let count = batches.len() as f64;
-        let squares: f64 = batches.iter().map(|(above, below)| (above - value * below).powi(2)).sum();
-        let error = (squares * count / (count - 1.0)).sqrt() / below;
-        let half = student::quantile(LEVEL, (batches.len() - 1) as f64) * error;
-        (low, high) = (value - half, value + half);
-    }
-    if let Some(clumping) = clumping {
-        let (wilson_low, wilson_high) = wilson(value.min(1.0), below / clumping);
-        (low, high) = (low.min(wilson_low).max(0.0), high.max(wilson_high).min(1.0));
-    }
-    Some(Ratio { value, low, high })
+    let unknown = Estimate { value, low: 0.0, high: f64::INFINITY };
+    let found = stats::ratio::of(pairs).map_or(unknown, |ratio| ratio.estimate());
+    let Some(clumping) = clumping else { return Some(found) };
+    let (low, high) = wilson(value.min(1.0), below / clumping);
+    Some(Estimate { value, low: found.low.min(low).max(0.0), high: found.high.max(high).min(1.0) })
 }
 
 /// Wilson's interval of a share of so many independent requests.
 fn wilson(share: f64, count: f64) -> (f64, f64) {
-    let z = NORMAL * NORMAL / count;
+    let z = normal::quantile(0.5 + CONFIDENCE / 2.0).powi(2) / count;
     let middle = (share + z / 2.0) / (1.0 + z);
-    let half = NORMAL / (1.0 + z) * (share * (1.0 - share) / count + z / (4.0 * count)).sqrt();
+    let half = ((share * (1.0 - share) / count + z / (4.0 * count)) * z * count).sqrt() / (1.0 + z);
     (middle - half, middle + half)
 }
 

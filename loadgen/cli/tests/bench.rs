@@ -1,37 +1,12 @@
 //! `loadgen bench` and `loadgen compare` as a user or a CI job calls them.
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 
 use rustix::process::{Pid, Signal, kill_process};
+use testbed::{OK, server};
 
-/// A server that answers every request alike, until the tests end; it says when the first request came.
-fn server(answer: &'static str) -> (SocketAddr, Receiver<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    let (tell, told) = channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let (mut stream, tell) = (stream.unwrap(), tell.clone());
-            std::thread::spawn(move || {
-                let mut request = [0; 4096];
-                while stream.read(&mut request).is_ok_and(|count| count > 0) {
-                    // Nobody listens any more after the first request.
-                    let _ = tell.send(());
-                    if stream.write_all(answer.as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    (address, told)
-}
-
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
 const BROKEN: &str = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 
 fn loadgen(arguments: &[&str]) -> Output {
@@ -60,7 +35,7 @@ fn a_summary_shows_three_times_and_adds_up() {
 fn bad_input_is_one_line_and_its_exit_code() {
     let (address, _) = server(OK);
     let url = address.to_string();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let cases: [(&[&str], i32, &str); 14] = [
         (&["bench", "ftp://x/"], 2, "neither http nor https"),
         (&["bench", "--rate", "0", &url], 2, "rate must be more than zero"),
@@ -106,6 +81,20 @@ fn a_server_that_sheds_its_load_is_not_fast() {
     let json: serde_json::Value = serde_json::from_str(&stdout(&run(&["--json"]))).unwrap();
     assert_eq!((&json["requests"]["ok"], &json["requests"]["done"]), (&0.into(), &50.into()));
     assert_eq!((&json["response"]["count"], &json["error_response"]["count"]), (&0.into(), &50.into()));
+}
+
+/// It makes no errors, as nothing ever becomes of a request.
+#[test]
+fn a_server_that_never_answers_does_not_pass() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for more in [&[][..], &["--fail-if", "errors > 0"], &["--fail-if", "unfinished > 1%"]] {
+        let silent = loadgen(&[&["bench", "--rate", "50", "--duration", "500ms", &address], more].concat());
+        let text = stdout(&silent);
+        assert!(text.contains("25 due = 0 done + 0 failed + 25 unfinished"), "{text}");
+        assert!(text.contains("measured no success among 25") || text.contains("measured 100.000 %"), "{text}");
+        assert!(matches!(silent.status.code(), Some(3 | 4)), "{silent:?}");
+    }
 }
 
 #[test]

@@ -91,11 +91,22 @@ fn report_stands_beside_the_sweep() {
 
 #[test]
 fn report_says_what_is_wrong_with_a_file() {
+    let example = std::fs::read_to_string(example()).expect("the example");
+    let mut value: serde_json::Value = serde_json::from_str(&example).expect("JSON");
+    value["settings"]["loops"] = 4_000_000_000_u32.into();
+    let loops = value.to_string();
+    value["settings"]["loops"] = 1.into();
+    let last = value["steps"].as_array().expect("steps").len() - 1;
+    value["steps"][last]["replicas"]["worker"] = 4_000_000_000_u32.into();
+    let huge = value.to_string();
     let folder = folder("report-wrong");
     for (name, text, why) in [
         ("cut.json", "{\"schema\": 1, ", "not a whole sweep"),
         ("later.json", "{\"schema\": 99}", "schema 99"),
         ("other.json", "{}", "not a sweep"),
+        // Its theory once asked for 34 GB of memory, and the program was aborted.
+        ("huge.json", &huge, "has 4000000000 replicas of worker, and no sweep has more than 10000"),
+        ("loops.json", &loops, "loops of workers"),
     ] {
         let file = folder.join(name);
         std::fs::write(&file, text).expect("writes");

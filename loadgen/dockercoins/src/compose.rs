@@ -81,7 +81,7 @@ impl Compose {
         let (network, address) =
             place.ok_or_else(|| Error(format!("no redis runs in the compose project {}", config.project)))?;
         let redis = SocketAddr::new(address, 6379);
-        let ledger = Ledger::in_redis(&format!("redis://{redis}")).map_err(|error| Error(error.to_string()))?;
+        let ledger = ledger::in_redis(&format!("redis://{redis}")).map_err(|error| Error(error.to_string()))?;
         Ok(Self { project, bound: config.bound, found, ledger, redis, network, replicas })
     }
 

@@ -137,7 +137,7 @@ mod tests {
         let answer = format!("HTTP/1.0 200 OK\r\n\r\n{METRICS}");
         let rng = server(answer.leak()).await;
         let replicas = BTreeMap::from([("rng".to_owned(), Addresses::from([("10.0.1.5".to_owned(), rng)]))]);
-        let seen = observe(&Ledger::in_memory(), &replicas).await.unwrap();
+        let seen = observe(&ledger::in_memory(), &replicas).await.unwrap();
         assert_eq!(seen.cpu["rng"], BTreeMap::from([("4f2a".to_owned(), Duration::from_millis(500))]));
         assert_eq!(seen.loads["rng"]["10.0.1.5"].slots, 1);
         assert_eq!(super::host("process_cpu_seconds_total 0.5\n"), None);

@@ -222,8 +222,7 @@ impl Balanced {
     fn loads(&self) -> BTreeMap<String, Load> {
         let replicas = lock(&self.replicas);
         let load = |(number, (_, slots)): (usize, &(Arc<Server>, Arc<Slots>))| {
-            let seen = slots.occupancy();
-            let load = Load { slots: seen.concurrency, busy: seen.busy.time, waiting: seen.waiting.time };
+            let load = Load { slots: slots.concurrency, busy: slots.busy().time, waiting: slots.waiting().time };
             (format!("{}.{}", self.name, number + 1), load)
         };
         replicas.iter().enumerate().map(load).collect()

@@ -77,7 +77,7 @@ impl Swarm {
             names.insert(service.to_owned(), full);
         }
         let inside = !resolve("tasks.rng", 80).await.is_empty();
-        let ledger = Ledger::in_redis("redis://redis").map_err(|error| Error(error.to_string()))?;
+        let ledger = ledger::in_redis("redis://redis").map_err(|error| Error(error.to_string()))?;
         let workers = found.get("worker").copied().unwrap_or(1);
         Ok(Self { manager, config, names, found, networks, ledger, inside, heard: BTreeMap::new(), workers })
     }
@@ -213,7 +213,8 @@ impl Application for Swarm {
     }
 
     fn probes(&self) -> BTreeMap<String, String> {
-        ["rng", "hasher"].map(|service| (service.to_owned(), format!("http://{service}/"))).into()
+        // Not by the virtual IP, where it would take a turn of the workers' round robin.
+        ["rng", "hasher"].map(|service| (service.to_owned(), format!("http://tasks.{service}/"))).into()
     }
 
     async fn whole(&mut self) -> Result<bool, Error> {

@@ -65,6 +65,26 @@ fn a_worker_that_stops_counts_for_nothing() {
     assert_eq!(track.rate(after(origin, 3.0), after(origin, 6.0)), Some(0.0));
 }
 
+/// Two of three workers are stopped just before a short step: what they did last will never be heard of.
+#[test]
+fn workers_that_have_gone_keep_nobody_waiting() {
+    let (mut track, origin) = regular(3, 0.3, 5.0);
+    let mut last = track.seen.last().unwrap().clone();
+    last.workers.truncate(1);
+    for quarter in 1..=6_u32 {
+        let (mut seen, since) = (last.clone(), 0.25 * f64::from(quarter));
+        let loops = (since / 0.3).floor();
+        (seen.at, seen.workers[0].now) = (last.at + Duration::from_secs_f64(since), last.workers[0].now + since);
+        seen.workers[0].last_hash += 0.3 * loops;
+        seen.workers[0].hashes += loops as u64;
+        track.push(seen);
+    }
+    let from = after(origin, 5.4);
+    assert!(track.known_since_s(from) > 0.7, "{}", track.known_since_s(from));
+    let rate = track.estimate(from, after(origin, 6.4)).expect("one worker goes on");
+    assert!((rate.value * 0.3 - 1.0).abs() < 1e-6, "{rate:?}");
+}
+
 #[test]
 fn without_announcements_the_ledger_is_counted() {
     let origin = Instant::now();

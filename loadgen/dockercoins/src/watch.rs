@@ -19,6 +19,9 @@ const STEADY: f64 = 0.03;
 /// The rate that is shown while the run goes on is that of this time.
 const SHOWN_WINDOW: Duration = Duration::from_millis(1500);
 
+/// So much longer than it should a step is measured at the most, to hear what the workers did in it.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
+
 /// How long a sweep waits for a lost task to be replaced.
 const RECOVERY: Duration = Duration::from_secs(120);
 
@@ -131,8 +134,10 @@ impl<P: Application> Watch<'_, '_, P> {
     /// Whether a step has been measured for long enough.
     fn is_enough(&self, from: Instant, now: Instant) -> bool {
         let settings = self.moment.settings;
-        if (now - from).as_secs_f64() >= settings.measure_s {
-            return true;
+        let over_s = (now - from).as_secs_f64() - settings.measure_s;
+        if over_s >= 0.0 {
+            // Workers tell once a second what they did: in a short step it may be that nobody has yet.
+            return self.track.estimate(from, now).is_some() || over_s >= HEARD_WITHIN.as_secs_f64();
         }
         let Some(precision) = settings.precision else { return false };
         self.track.known_since_s(from) >= SHORTEST_MEASURE.as_secs_f64()

@@ -29,6 +29,7 @@ pub mod segment;
 pub mod statuses;
 pub mod tally;
 pub mod target;
+pub mod threads;
 pub mod threshold;
 pub mod timeline;
 pub mod tls;

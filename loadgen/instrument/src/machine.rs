@@ -43,7 +43,7 @@ impl Machine {
 }
 
 /// The unit of processor time in `/proc`: USER_HZ, which is 100 on all architectures that this is built for (time(7)).
-pub const TICKS_PER_SECOND: f64 = 100.0;
+pub(crate) const TICKS_PER_SECOND: f64 = 100.0;
 
 /// How long this machine's processors were busy since it started, all together; absent where `/proc/stat` does not tell.
 pub fn busy() -> Option<Duration> {

@@ -17,6 +17,10 @@ enum Metric {
     ErrorShare,
     /// The number of errors.
     ErrorCount,
+    /// The share of requests without an answer at the end, from 0 to 1.
+    UnfinishedShare,
+    /// The number of these.
+    UnfinishedCount,
     /// Successes per second.
     Rate,
 }
@@ -37,7 +41,9 @@ const TOLERATED_ERRORS: f64 = 1.0;
 
 /// What is wrong with a threshold.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a threshold; write it as `p99 > 50ms`, `errors > 1%`, `errors > 0` or `rate < 500`")]
+#[error(
+    "`{0}` is not a threshold; write it as `p99 > 50ms`, `errors > 1%`, `errors > 0`, `unfinished > 1%` or `rate < 500`"
+)]
 pub struct BadThreshold(String);
 
 impl FromStr for Threshold {
@@ -66,6 +72,8 @@ fn parse(text: &str) -> Option<Threshold> {
         "mean" => Metric::Mean,
         "errors" if limit.ends_with('%') => Metric::ErrorShare,
         "errors" => Metric::ErrorCount,
+        "unfinished" if limit.ends_with('%') => Metric::UnfinishedShare,
+        "unfinished" => Metric::UnfinishedCount,
         "rate" => Metric::Rate,
         _ => return None,
     };
@@ -82,8 +90,8 @@ fn parse(text: &str) -> Option<Threshold> {
             };
             number(&limit[..digits])? * unit
         }
-        Metric::ErrorShare => number(limit.strip_suffix('%')?)? / 100.0,
-        Metric::ErrorCount => number(limit)?,
+        Metric::ErrorShare | Metric::UnfinishedShare => number(limit.strip_suffix('%')?)? / 100.0,
+        Metric::ErrorCount | Metric::UnfinishedCount => number(limit)?,
         Metric::Rate => number(limit.strip_suffix("/s").unwrap_or(limit))?,
     };
     Some(Threshold { text: text.trim().to_owned(), metric, above, or_equal, limit })
@@ -97,7 +105,8 @@ pub struct Verdict {
     /// What was measured, for a person.
     pub measured: String,
     /// Whether the run failed by it. A run without an answer fails every threshold on times, and one with too few
-    /// answers those on the percentiles that these cannot tell: neither has shown that it keeps them.
+    /// answers those on the percentiles that these cannot tell: neither has shown that it keeps them. A run in
+    /// which nothing succeeded and some requests still wait fails those on errors: a server that never answers makes none.
     pub failed: bool,
 }
 
@@ -115,12 +124,15 @@ impl Threshold {
 
     /// Compares a run with the threshold.
     pub fn judge(&self, report: &Report) -> Verdict {
-        let response = &report.total.response;
+        let (response, counts) = (&report.total.response, &report.total.counts);
         let value = match self.metric {
             Metric::Quantile(share) => told(response, share).map(|nanos| nanos as f64 / 1e9),
             Metric::Mean => (!response.is_empty()).then(|| response.mean() / 1e9),
+            Metric::ErrorShare | Metric::ErrorCount if counts.ok == 0 && counts.unfinished > 0 => None,
             Metric::ErrorShare => Some(report.error_share()),
             Metric::ErrorCount => Some(report.errors() as f64),
+            Metric::UnfinishedShare => Some(report.unfinished_share()),
+            Metric::UnfinishedCount => Some(counts.unfinished as f64),
             Metric::Rate => Some(report.rate()),
         };
         let measured = match (self.metric, value) {
@@ -128,10 +140,11 @@ impl Threshold {
                 "too little to tell: {}; send more",
                 stats::quantile::untold(&[share], response.len()).unwrap_or_default()
             ),
+            (Metric::ErrorShare | Metric::ErrorCount, None) => format!("no success among {} requests", counts.due),
             (_, None) => "nothing was measured".to_owned(),
             (Metric::Quantile(_) | Metric::Mean, Some(value)) => format!("{:.3} ms", value * 1e3),
-            (Metric::ErrorShare, Some(value)) => format!("{:.3} %", value * 100.0),
-            (Metric::ErrorCount, Some(value)) => format!("{value:.0}"),
+            (Metric::ErrorShare | Metric::UnfinishedShare, Some(value)) => format!("{:.3} %", value * 100.0),
+            (Metric::ErrorCount | Metric::UnfinishedCount, Some(value)) => format!("{value:.0}"),
             (Metric::Rate, Some(value)) => format!("{value:.1}/s"),
         };
         let failed = match value {
@@ -156,8 +169,17 @@ mod tests {
 
     #[test]
     fn thresholds_are_read_and_refused() {
-        for text in ["p99 > 50ms", "p99.9>=1.5s", "max > 100us", "mean>1ms", "errors > 1%", "errors>0", "rate < 500/s"]
-        {
+        for text in [
+            "p99 > 50ms",
+            "p99.9>=1.5s",
+            "max > 100us",
+            "mean>1ms",
+            "errors > 1%",
+            "errors>0",
+            "rate < 500/s",
+            "unfinished > 1%",
+            "unfinished>0",
+        ] {
             assert!(text.parse::<Threshold>().is_ok(), "{text}");
         }
         for text in ["p99 50ms", "p42 > 1ms", "p99 > 50", "errors > x%", "rate < -1", "> 1", "p99 > 5 parsecs"] {

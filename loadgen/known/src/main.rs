@@ -3,6 +3,7 @@
 //! `known serve` takes a fixed time S for each request and serves k at a time: it does k/S. With a serial share σ a part of
 //! S is done under a lock that all copies share: first (1 − σ)·S side by side, then σ·S one after the other, so that N
 //! copies go round in (1 − σ)·S + N·σ·S and do N/S / (1 + σ·(N − 1)), which is Amdahl's law. `known lock` is that lock.
+//! `known work` is asked for nothing and counts what it does: so many jobs a second, in the text format of Prometheus.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -24,6 +25,15 @@ enum Program {
         /// Where to listen on loopback
         #[arg(long)]
         port: u16,
+    },
+    /// Find work itself, and count it: what any request is answered with is `jobs_done_total`
+    Work {
+        /// Where to listen on loopback
+        #[arg(long)]
+        port: u16,
+        /// Jobs a second
+        #[arg(long)]
+        rate: f64,
     },
 }
 
@@ -62,6 +72,7 @@ fn main() -> ExitCode {
             match Program::parse() {
                 Program::Serve(serve) => serve.run().await,
                 Program::Lock { port } => lock(port).await,
+                Program::Work { port, rate } => work(port, rate).await,
             }
         })
     });
@@ -159,6 +170,22 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 /// How late a timer may be.
 const TIMER: Duration = Duration::from_millis(2);
+
+/// Does so many jobs a second, half of them well.
+async fn work(port: u16, rate: f64) -> std::io::Result<()> {
+    let (listener, began) = (TcpListener::bind(("127.0.0.1", port)).await?, Instant::now());
+    loop {
+        let (mut stream, _) = listener.accept().await?;
+        // A head in one piece: it is a test's own client that asks. Whoever says nothing only looks whether somebody listens.
+        if stream.read(&mut [0; 4096]).await? == 0 {
+            continue;
+        }
+        let half = (began.elapsed().as_secs_f64() * rate / 2.0).floor();
+        let body = format!("jobs_done_total{{state=\"ok\"}} {half}\njobs_done_total{{state=\"bad\"}} {half}\n");
+        let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
+        stream.write_all(format!("{head}{body}").as_bytes()).await?;
+    }
+}
 
 /// Gives the lock to whoever asks, in the order of asking: `r` for many at a time, `w` for one alone, `u` to give it back.
 async fn lock(port: u16) -> std::io::Result<()> {

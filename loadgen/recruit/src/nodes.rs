@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use agents::{Link, Token};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use instrument::threads::{self, Threads};
 use serde::{Deserialize, Serialize};
 use swarm::bollard::Docker;
 use swarm::bollard::models::ContainerSummary;
@@ -63,6 +64,8 @@ pub struct ContainerUse {
     pub task: String,
     /// Processor time, in nanoseconds.
     pub processor: u64,
+    /// That of each of its threads.
+    pub threads: Threads,
     /// Memory, in bytes, without what the kernel keeps of files and can give back.
     pub memory: u64,
     /// Its addresses, on all of its networks.
@@ -261,7 +264,10 @@ pub fn answer(coordinator: &str, token: &Token, stop: &AtomicBool) -> Result<(),
 async fn here(docker: &Docker, name: &str, services: &[String]) -> NodeUse {
     let busy = instrument::machine::busy().and_then(|busy| u64::try_from(busy.as_nanos()).ok());
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let containers = join_all(listed(docker, services).await.into_iter().map(|listed| used(docker, listed))).await;
+    let listed = listed(docker, services).await;
+    let ids: Vec<&str> = listed.iter().filter_map(|container| container.id.as_deref()).collect();
+    let threads = &threads::of_containers(&ids);
+    let containers = join_all(listed.iter().map(|listed| used(docker, listed, threads))).await;
     NodeUse {
         node: name.to_owned(),
         processors: u32::try_from(processors).unwrap_or(u32::MAX),
@@ -282,16 +288,17 @@ async fn listed(docker: &Docker, services: &[String]) -> Vec<ContainerSummary> {
     all
 }
 
-async fn used(docker: &Docker, listed: ContainerSummary) -> Option<ContainerUse> {
-    let labels = listed.labels?;
-    let used = swarm::used(docker, listed.id.as_deref()?).await?;
-    let networks = listed.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
+async fn used(docker: &Docker, listed: &ContainerSummary, threads: &BTreeMap<String, Threads>) -> Option<ContainerUse> {
+    let (id, labels) = (listed.id.as_deref()?, listed.labels.as_ref()?);
+    let used = swarm::used(docker, id).await?;
+    let networks = listed.network_settings.iter().filter_map(|settings| settings.networks.as_ref());
     Some(ContainerUse {
         service: labels.get(SERVICE)?.clone(),
         task: short(labels.get(TASK)?).to_owned(),
         processor: u64::try_from(used.processor.as_nanos()).ok()?,
         memory: used.memory,
-        addresses: networks.into_values().filter_map(|network| network.ip_address?.parse().ok()).collect(),
+        threads: threads.get(id).cloned().unwrap_or_default(),
+        addresses: networks.flat_map(HashMap::values).filter_map(|on| on.ip_address.as_ref()?.parse().ok()).collect(),
     })
 }
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
+use instrument::threads::NODE_PROC;
 use swarm::bollard::container::LogOutput;
 use swarm::bollard::models::{
     ContainerCreateBody, EndpointSettings, EndpointSpec, EndpointSpecModeEnum, HostConfig, NetworkingConfig,
@@ -25,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use crate::address::own_address;
 use crate::carry::carry;
 use crate::janitor::{Waiting, sweep_up, sweep_up_engine};
-use crate::spec::{attached, labels, once, socket};
+use crate::spec::{attached, labels, of_node, once};
 use crate::{Error, new_run};
 
 /// Where an engine listens, on its own machine.
@@ -203,7 +204,7 @@ fn service(errand: &Errand, run: &str, image: String, node: &str, networks: &[St
         hostname: Some("{{.Node.Hostname}}".to_owned()),
         // The engine's socket is root's.
         user: Some("0:0".to_owned()),
-        mounts: Some(vec![socket()]),
+        mounts: Some(of_node()),
         init: Some(true),
         stop_grace_period: i64::try_from(END.as_nanos()).ok(),
         ..TaskSpecContainerSpec::default()
@@ -242,7 +243,7 @@ fn container(errand: &Errand, run: &str, image: String, network: &str) -> Contai
         user: Some("0:0".to_owned()),
         stop_timeout: i64::try_from(END.as_secs()).ok(),
         host_config: Some(HostConfig {
-            binds: Some(vec![format!("{SOCKET}:{SOCKET}")]),
+            binds: Some(vec![format!("{SOCKET}:{SOCKET}"), format!("/proc:{NODE_PROC}:ro")]),
             init: Some(true),
             ..HostConfig::default()
         }),

@@ -9,6 +9,8 @@ use swarm::bollard::models::{
     TaskSpecContainerSpecSecrets, TaskSpecPlacement, TaskSpecRestartPolicy, TaskSpecRestartPolicyConditionEnum,
 };
 
+use instrument::threads::NODE_PROC;
+
 use crate::remote::SOCKET;
 use crate::{Count, LABEL};
 
@@ -43,14 +45,16 @@ pub(crate) fn labels(run: &str) -> HashMap<String, String> {
     HashMap::from([(LABEL.to_owned(), run.to_owned())])
 }
 
-/// The engine's socket, for a task that asks the engine of its node.
-pub(crate) fn socket() -> Mount {
-    Mount {
+/// What a task that looks after its node has of it: the engine's socket, and what the kernel tells of processes, to read.
+pub(crate) fn of_node() -> Vec<Mount> {
+    let bind = |source: &str, target: &str, read_only| Mount {
         typ: Some(MountType::BIND),
-        source: Some(SOCKET.to_owned()),
-        target: Some(SOCKET.to_owned()),
+        source: Some(source.to_owned()),
+        target: Some(target.to_owned()),
+        read_only: Some(read_only),
         ..Mount::default()
-    }
+    };
+    vec![bind(SOCKET, SOCKET, false), bind("/proc", NODE_PROC, true)]
 }
 
 /// A task that is never started again.
@@ -85,7 +89,7 @@ impl Agents<'_> {
         let (command, user, mounts) = match self.program {
             Program::Agent => ("agent", None, None),
             // The engine's socket is root's.
-            Program::Node => ("node", Some("0:0".to_owned()), Some(vec![socket()])),
+            Program::Node => ("node", Some("0:0".to_owned()), Some(of_node())),
         };
         let container = TaskSpecContainerSpec {
             image: Some(self.image),

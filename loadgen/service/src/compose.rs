@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use instrument::target::Target;
+use instrument::threads;
 use swarm::Engine;
 use swarm::compose::{Container, Project};
 use sweep::platform::{Error, Placed, Platform, Replicas};
@@ -213,13 +214,15 @@ impl Served for Service {
         let processors = docker.info().await.ok().and_then(|info| info.ncpu).map(|ncpu| ncpu as f64);
         let mut snapshot = Snapshot { nodes: Busy::here().into_iter().collect(), ..Snapshot::default() };
         let all = self.containers.iter().flat_map(|(service, all)| all.iter().map(move |one| (service, one)));
+        let ids: Vec<&str> = all.clone().map(|(_, container)| container.id()).collect();
+        let threads = &threads::of_containers(&ids);
         let asked = all.map(|(service, container)| async move {
             let used = swarm::used(docker, container.id()).await?;
             Some(Used {
                 service: service.clone(),
                 task: container.name(),
                 processor: used.processor,
-                busiest_thread: None,
+                threads: threads.get(container.id()).cloned().unwrap_or_default(),
                 limit: container.cpu_limit().or(processors),
                 memory: used.memory,
             })

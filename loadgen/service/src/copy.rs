@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use instrument::machine::TICKS_PER_SECOND;
+use instrument::threads::{self, Threads, field, time};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sweep::platform::Error;
 use tokio::net::TcpStream;
@@ -31,6 +31,8 @@ pub struct Copy {
     /// Where it answers.
     pub address: SocketAddr,
     child: Child,
+    /// Kills the group when this process ends in any way.
+    _guard: Option<Child>,
     pub(crate) group: Option<Pid>,
     log: PathBuf,
     started: Instant,
@@ -56,7 +58,8 @@ impl Copy {
             .spawn()
             .map_err(|error| Error(format!("cannot start `{command}`: {error}")))?;
         let group = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        Ok(Self { name: name.to_owned(), address, child, group, log, started: Instant::now() })
+        let guard = group.map(guard).transpose().map_err(|error| Error(format!("cannot watch {name}: {error}")))?;
+        Ok(Self { name: name.to_owned(), address, child, _guard: guard, group, log, started: Instant::now() })
     }
 
     /// Waits until it takes connections.
@@ -118,7 +121,7 @@ impl Copy {
             service: service.to_owned(),
             task: self.name.clone(),
             processor: Duration::ZERO,
-            busiest_thread: None,
+            threads: Threads::new(),
             limit: None,
             memory: 0,
         };
@@ -127,9 +130,7 @@ impl Copy {
             let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
             used.processor += time(&stat, 13..17);
             used.memory += memory(&process);
-            let threads = fs::read_dir(process.join("task")).into_iter().flatten().flatten();
-            let threads = threads.map(|thread| fs::read_to_string(thread.path().join("stat")).unwrap_or_default());
-            used.busiest_thread = threads.map(|stat| time(&stat, 13..15)).chain(used.busiest_thread).max();
+            used.threads.extend(threads::of_process(&process));
         }
         used
     }
@@ -155,6 +156,20 @@ impl Drop for Copy {
     }
 }
 
+/// A process that kills a group when what it reads from ends: that is a pipe which this process alone holds, so the copies do not
+/// outlive it when it is killed.
+fn guard(group: Pid) -> std::io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", "read -r _; kill -s KILL -- -$0", &group.as_raw_nonzero().to_string()])
+        .env_clear()
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+}
+
 /// A free port of the loopback interface.
 ///
 /// # Errors
@@ -175,41 +190,13 @@ fn said(status: ExitStatus) -> String {
 
 /// The folders in `/proc` of the processes of a group.
 fn members(group: i32) -> Vec<PathBuf> {
-    let all = fs::read_dir("/proc").into_iter().flatten().flatten().map(|entry| entry.path());
-    all.filter(|path| {
-        let numbered = path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.parse::<u32>().is_ok());
-        numbered && fs::read_to_string(path.join("stat")).is_ok_and(|stat| field(&stat, 4) == Some(group as u64))
-    })
-    .collect()
-}
-
-/// A field of `/proc/…/stat`, by its place in proc_pid_stat(5), less one. The second one is in brackets and may hold spaces.
-fn field(stat: &str, place: usize) -> Option<u64> {
-    stat.rsplit_once(')')?.1.split_whitespace().nth(place.checked_sub(2)?)?.parse().ok()
-}
-
-/// The sum of some fields that are times.
-fn time(stat: &str, fields: std::ops::Range<usize>) -> Duration {
-    let ticks: u64 = fields.filter_map(|place| field(stat, place)).sum();
-    Duration::from_secs_f64(ticks as f64 / TICKS_PER_SECOND)
+    let of_group =
+        |path: &PathBuf| fs::read_to_string(path.join("stat")).is_ok_and(|stat| field(&stat, 4) == Some(group as u64));
+    threads::processes(Path::new("/proc")).filter(of_group).collect()
 }
 
 fn memory(process: &Path) -> u64 {
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")?.split_whitespace().next()?.parse().ok());
     resident.unwrap_or(0_u64) * 1024
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_found_behind_a_name_with_spaces() {
-        let stat = "42 (my (odd) name) S 1 42 42 0 -1 4194304 100 0 0 0 250 50 7 3 20 0 4 0 100 1000 10 1 1";
-        assert_eq!(field(stat, 4), Some(42));
-        let ticks = TICKS_PER_SECOND;
-        assert!((time(stat, 13..15).as_secs_f64() * ticks - 300.0).abs() < 1e-6);
-        assert!((time(stat, 13..17).as_secs_f64() * ticks - 310.0).abs() < 1e-6);
-    }
 }

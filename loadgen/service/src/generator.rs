@@ -113,17 +113,6 @@ impl<P: Served> Driver<P> for Generator {
     }
 
     async fn step(&mut self, platform: &mut P, moment: &mut Moment<'_>) -> Result<Option<Measured>, Error> {
-        let most = moment.replicas.get(platform.service()).copied().unwrap_or(1) as usize;
-        if let Load::Closed(connections) = self.load
-            && connections < most
-            && self.config.request.keep_alive
-        {
-            return Err(Error(format!(
-                "closed:{connections} has fewer connections than the {most} replicas, and each stays with one of them: \
-                 {} would get nothing; use closed:{most} or more",
-                most - connections
-            )));
-        }
         let config = self.config(platform);
         self.work_off(platform, moment, config.clone()).await?;
         match self.load.clone() {

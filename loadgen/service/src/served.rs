@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use instrument::threads::Threads;
 use sweep::platform::{Error, Platform};
 
 /// A platform whose service the load generator can reach.
@@ -74,8 +75,8 @@ pub struct Used {
     pub task: String,
     /// Processor time.
     pub processor: Duration,
-    /// Processor time of its busiest thread, where that is known: a service that works in one thread can have one processor.
-    pub busiest_thread: Option<Duration>,
+    /// Its threads, where they are known: a service that works in one thread can have one processor.
+    pub threads: Threads,
     /// Processors that it may use, where they are limited.
     pub limit: Option<f64>,
     /// Memory, in bytes.

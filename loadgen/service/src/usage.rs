@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use instrument::threads;
 use sweep::driver::Measured;
 use sweep::platform::Error;
 
@@ -59,10 +60,7 @@ impl Usage {
             let same = |start: &&Used| (&start.service, &start.task) == (&end.service, &end.task);
             let Some(start) = before.seen.tasks.iter().find(same) else { continue };
             let cores = end.processor.saturating_sub(start.processor).as_secs_f64() / seconds;
-            let thread = match (start.busiest_thread, end.busiest_thread) {
-                (Some(start), Some(end)) => Some(end.saturating_sub(start).as_secs_f64() / seconds),
-                _ => None,
-            };
+            let thread = threads::busiest(&start.threads, &end.threads).map(|used| used.as_secs_f64() / seconds);
             let of_limit = end.limit.filter(|limit| *limit > 0.0).map(|limit| cores / limit);
             let share = [of_limit, thread].into_iter().flatten().reduce(f64::max);
             shares.entry(end.service.clone()).or_default().extend(share.map(|share| share.min(1.0)));
@@ -100,12 +98,12 @@ mod tests {
     use super::*;
     use crate::served::Busy;
 
-    fn task(service: &str, task: &str, ms: u64, limit: Option<f64>, thread_ms: Option<u64>) -> Used {
+    fn task(service: &str, task: &str, ms: u64, limit: Option<f64>, thread_ms: &[u64]) -> Used {
         Used {
             service: service.to_owned(),
             task: task.to_owned(),
             processor: Duration::from_millis(ms),
-            busiest_thread: thread_ms.map(Duration::from_millis),
+            threads: (1..).zip(thread_ms.iter().copied().map(Duration::from_millis)).collect(),
             limit,
             memory: 1 << 20,
         }
@@ -119,13 +117,14 @@ mod tests {
             at: begin + Duration::from_secs(at),
             seen: Snapshot { tasks, nodes: vec![node(at)], notes: Vec::new() },
         };
-        let before = look(0, vec![task("web", "web.1", 0, Some(0.5), None), task("db", "db.1", 100, None, Some(50))]);
+        let before =
+            look(0, vec![task("web", "web.1", 0, Some(0.5), &[]), task("db", "db.1", 100, Some(4.0), &[50, 20])]);
         let after = look(
             2,
             vec![
-                task("web", "web.1", 500, Some(0.5), None),
-                task("db", "db.1", 2300, None, Some(1950)),
-                task("web", "web.2", 900, Some(0.5), None),
+                task("web", "web.1", 500, Some(0.5), &[]),
+                task("db", "db.1", 2300, Some(4.0), &[1950, 300]),
+                task("web", "web.2", 900, Some(0.5), &[]),
             ],
         );
         let usage = Usage::between(&before, &after);

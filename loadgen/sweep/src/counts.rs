@@ -1,7 +1,7 @@
 //! Numbers of replicas as they are written on a command line: `1..10`, `1,2,5,10`, `rng=3`.
 
 /// More replicas of a service than this are a typing error.
-const MOST: u32 = 10_000;
+pub const MOST: u32 = 10_000;
 
 /// Reads a list of counts and ranges: `4`, `1..10` (both ends are meant), `1,2,5..8`. They stay in the order written.
 ///

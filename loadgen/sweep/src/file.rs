@@ -4,8 +4,13 @@ use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 
+use crate::counts::MOST;
 use crate::grid::{self, Grid};
 use crate::result::{OLDEST, SCHEMA, Sweep};
+use crate::theory;
+
+/// More loops than these, of all workers together, no program has run. The theory of that many takes 80 MB and a second.
+const MOST_LOOPS: u32 = 10_000_000;
 
 /// The name of the file in the folder of a sweep.
 pub const NAME: &str = "sweep.json";
@@ -60,6 +65,16 @@ pub enum ReadError {
         /// The latest version that this program reads.
         reads: u32,
     },
+    /// It has numbers that no sweep has had, and for which the theory would take all memory.
+    #[error("{path} has {what}, and no sweep has more than {most}: it was not written by loadgen", path = .path.display())]
+    TooMany {
+        /// The file.
+        path: PathBuf,
+        /// The number, with what it counts.
+        what: String,
+        /// How many there may be.
+        most: u32,
+    },
     /// It is a grid where one sweep is wanted.
     #[error("{path} is a grid of several sweeps; name the folder of one of its rows", path = .path.display())]
     Grid {
@@ -106,9 +121,32 @@ pub fn read_either(path: &Path) -> Result<Found, ReadError> {
         Some(found) if !(u64::from(oldest)..=u64::from(reads)).contains(&found) => {
             Err(ReadError::Version { path, found, reads })
         }
-        Some(_) if is_grid => Ok(Found::Grid(parse(&path, &text)?)),
-        Some(_) => Ok(Found::Sweep(Box::new(parse(&path, &text)?))),
+        Some(_) if is_grid => {
+            let grid: Grid = parse(&path, &text)?;
+            grid.rows.iter().try_for_each(|row| bounded(&path, row))?;
+            Ok(Found::Grid(grid))
+        }
+        Some(_) => {
+            let sweep = parse(&path, &text)?;
+            bounded(&path, &sweep)?;
+            Ok(Found::Sweep(Box::new(sweep)))
+        }
     }
+}
+
+/// Refuses a file with more replicas than one can ask for: what is drawn and computed grows with them.
+fn bounded(path: &Path, sweep: &Sweep) -> Result<(), ReadError> {
+    let too_many = |what: String, most: u32| Err(ReadError::TooMany { path: path.to_owned(), what, most });
+    let asked = sweep.settings.replicas.iter().map(|count| (&sweep.settings.scaled, count));
+    let ran = sweep.steps.iter().flat_map(|step| &step.replicas);
+    if let Some((service, count)) = asked.chain(&sweep.settings.set).chain(ran).find(|(_, count)| **count > MOST) {
+        return too_many(format!("{count} replicas of {service}"), MOST);
+    }
+    let loops = sweep.steps.iter().map(|step| theory::jobs(&sweep.settings, &step.replicas)).max().unwrap_or(0);
+    if loops > MOST_LOOPS {
+        return too_many(format!("{loops} loops of workers"), MOST_LOOPS);
+    }
+    Ok(())
 }
 
 /// From the text and not from a value, so that a mistake is named with its line.

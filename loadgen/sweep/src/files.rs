@@ -22,12 +22,17 @@ pub fn prepare(folder: &Path, replace: bool) -> Result<(), String> {
     let shown = folder.display();
     fs::create_dir_all(folder).map_err(|error| format!("cannot make the folder {shown}: {error}"))?;
     if [NAME, GRID].iter().any(|name| folder.join(name).exists()) && !replace {
-        return Err(format!("{shown} holds a result already: choose another folder with --out, or add --force"));
+        return Err(taken(folder));
     }
     let trial = folder.join(".sweep-trial");
     fs::write(&trial, b"trial")
         .and_then(|()| fs::remove_file(&trial))
         .map_err(|error| format!("cannot write to the folder {shown}: {error}"))
+}
+
+/// What to do where a folder holds a result and is not to be replaced.
+pub fn taken(folder: &Path) -> String {
+    format!("{} holds a result already: choose another folder with --out, or add --force", folder.display())
 }
 
 /// Writes all files of a sweep; returns their paths, the report first.
@@ -94,7 +99,10 @@ fn write_all(folder: &Path, files: Vec<(String, Vec<u8>)>) -> Result<Vec<PathBuf
 }
 
 /// Writes a file whole or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// It cannot be written; then it is as it was before.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let partial = path.with_extension("partial");
     let written = fs::File::create(&partial).and_then(|mut file| {
         file.write_all(bytes)?;

@@ -45,6 +45,15 @@ pub fn time(ms: f64) -> String {
     }
 }
 
+/// Names as a sentence has them: `head`, `head and worker-1`, `head, worker-1 and worker-2`.
+pub fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [name] => name.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
 /// A share as a percentage: `99.6 %`.
 pub fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)

@@ -33,6 +33,9 @@ pub struct Grid {
     pub took_s: f64,
     /// True when ^C or an error ended the run early: the rows are those with a finished step.
     pub interrupted: bool,
+    /// The error that ended it early; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// A sweep for each number of replicas, in the order measured.
     pub rows: Vec<Sweep>,
 }

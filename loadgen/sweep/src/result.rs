@@ -28,8 +28,11 @@ pub struct Sweep {
     pub started: String,
     /// How long the whole run took, in seconds.
     pub took_s: f64,
-    /// True when ^C ended the run early: the steps are those that were finished.
+    /// True when ^C or an error ended the run early: the steps are those that were finished.
     pub interrupted: bool,
+    /// The error that ended it early; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
     /// Where the application ran: `embedded`, `compose` or `swarm`.
     pub platform: String,
     /// What was asked for.
@@ -234,6 +237,12 @@ pub struct Latency {
 }
 
 impl Latency {
+    /// The share of the requests that failed; nothing where there was none.
+    pub fn failed_share(&self) -> Option<f64> {
+        let all = self.count + self.failed;
+        (all > 0).then(|| self.failed as f64 / all as f64)
+    }
+
     /// Of so many times, of which `at` gives a quantile in milliseconds.
     pub fn of(count: u64, failed: u64, mean_ms: f64, at: impl Fn(f64) -> f64) -> Self {
         let told = |share: f64| stats::quantile::told(share, count, || at(share));
@@ -310,6 +319,13 @@ pub struct Step {
     /// What a reader should know about this step, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+impl Sweep {
+    /// Whether anything was sent: a service whose own counter is followed is asked for nothing.
+    pub fn sends(&self) -> bool {
+        self.steps.iter().any(|step| step.loop_time.failed_share().is_some())
+    }
 }
 
 impl Step {

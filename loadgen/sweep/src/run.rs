@@ -107,12 +107,11 @@ pub async fn run_grid<P: Platform, D: Driver<P>>(
     // A row that was begun and has no step says nothing.
     rows.retain(|row| !row.steps.is_empty());
     let restored = platform.restore().await;
-    if let Some(error) = trouble {
-        if rows.is_empty() {
-            return Err(error);
-        }
-        tracing::error!("{error}");
-    }
+    let trouble = match trouble {
+        Some(error) if rows.is_empty() => return Err(error),
+        trouble => trouble.inspect(|error| watcher.trouble(error)),
+    };
+    let in_a_row = || rows.iter().find_map(|row| row.trouble.clone());
     restored?;
     Ok(Grid {
         schema: grid::SCHEMA,
@@ -120,6 +119,7 @@ pub async fn run_grid<P: Platform, D: Driver<P>>(
         replicas: replicas.to_vec(),
         took_s: began.elapsed().as_secs_f64(),
         interrupted: rows.len() < replicas.len() || rows.iter().any(|row| row.interrupted),
+        trouble: trouble.map(|error| error.to_string()).or_else(in_a_row),
         rows,
     })
 }
@@ -151,12 +151,10 @@ async fn measure<P: Platform, D: Driver<P>>(
     let (steps, trouble) = run.all_steps().await;
     let took_s = began.elapsed().as_secs_f64();
     let timeline = std::mem::take(&mut run.timeline);
-    if let Some(error) = trouble {
-        if steps.is_empty() {
-            return Err(error);
-        }
-        watcher.trouble(&error);
-    }
+    let trouble = match trouble {
+        Some(error) if steps.is_empty() => return Err(error),
+        trouble => trouble.inspect(|error| watcher.trouble(error)),
+    };
     let (fits, left_out) = laws::fit(&plan.settings, &steps);
     let verdict = if steps.is_empty() {
         Verdict { sentence: "No step was finished, so nothing was found.".to_owned(), ..Verdict::default() }
@@ -169,6 +167,7 @@ async fn measure<P: Platform, D: Driver<P>>(
         started,
         took_s,
         interrupted: stop.is_cancelled() || steps.len() < plan.settings.steps(),
+        trouble: trouble.map(|error| error.to_string()),
         platform: name,
         settings: plan.settings.clone(),
         machine,

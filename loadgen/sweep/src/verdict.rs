@@ -8,12 +8,15 @@ use std::collections::BTreeMap;
 use model::predict::relieve;
 use model::{Limit, Network};
 
-use crate::format::{percent, rate, replicas, times};
+use crate::format::{listed, percent, rate, replicas, times};
 use crate::processors::{self, CONFIRMED, Processors};
 use crate::result::{Fit, Machine, Settings, Step, Verdict};
 use crate::theory;
 
 pub use evidence::{number, symbol};
+
+/// The bottleneck's name where it is the load generator.
+pub const GENERATOR: &str = "generator";
 
 /// A service that is busy for more than this share of the time is saturated. The rest is what its slot loses between
 /// two requests, and what the ends of the measuring time cut off.
@@ -209,7 +212,7 @@ fn cpu(case: &Case, last: u32, high: f64, full: &Processors) -> Finding {
         nodes => format!(
             "The machine of the nodes {} is the bottleneck: the {processors} busy {busy} at {at}, which limits the system \
              to {limit} hashes/s; more replicas of any service bring nothing on it.",
-            nodes.join(", ")
+            listed(nodes)
         ),
     };
     Finding::of("cpu", sentence)

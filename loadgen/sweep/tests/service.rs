@@ -49,6 +49,7 @@ fn sweep(load: &str, rates: &[(u32, f64)], change: impl Fn(&mut Step)) -> Sweep 
         started: "2026-11-21T01:06:38Z".to_owned(),
         took_s: 60.0,
         interrupted: false,
+        trouble: None,
         platform: "processes".to_owned(),
         settings,
         machine,

@@ -247,8 +247,9 @@ fn nodes_on_one_machine_share_its_processors() {
     let shared = [("head", 2, Some("boot")), ("worker-1", 2, Some("boot"))];
     let full = on_nodes(&shared, &[("head", 0.9), ("worker-1", 0.9)]).verdict;
     assert!(
-        full.sentence
-            .starts_with("The machine of the nodes head, worker-1 is the bottleneck: the 2 processors are busy 90.0 %"),
+        full.sentence.starts_with(
+            "The machine of the nodes head and worker-1 is the bottleneck: the 2 processors are busy 90.0 %"
+        ),
         "{}",
         full.sentence
     );

@@ -214,16 +214,16 @@ async fn create(
     let all = service.scheduler.list().await?;
     let own = by_age(&all, &user, now);
     let beyond = is_beyond(&own, &id, limit);
-    if made && beyond {
-        service.scheduler.remove(&id).await?;
-    } else if made {
-        tracing::info!(environment = id, user, "made");
-        service.count.made.inc();
-    }
     let Some(same) = own.iter().find(|one| one.id == id) else {
         let reason = "the environment of this Idempotency-Key is being removed at this moment; ask again in a second";
         return Err(Problem::new(StatusCode::CONFLICT, reason));
     };
+    if made && beyond {
+        service.scheduler.remove(same).await?;
+    } else if made {
+        tracing::info!(environment = id, user, "made");
+        service.count.made.inc();
+    }
     accepted(&service, same, &request, beyond)
 }
 
@@ -270,8 +270,8 @@ async fn show(State(service): Shared, User(user): User, Path(id): Path<String>) 
 }
 
 async fn remove(State(service): Shared, User(user): User, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    own(&service, &user, &id).await?;
-    if !service.scheduler.remove(&id).await? {
+    let environment = own(&service, &user, &id).await?;
+    if !service.scheduler.remove(&environment).await? {
         return Err(Problem::not_found());
     }
     tracing::info!(environment = id, user, "removed");

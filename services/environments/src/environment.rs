@@ -22,8 +22,10 @@ pub enum State {
 /// One environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Environment {
-    /// Its name, which is the name of its service.
+    /// Its name, which is the name of its service: the same user and key give the same.
     pub id: String,
+    /// Swarm's identifier of its service, which no other has, before or after.
+    pub service: String,
     /// What its labels say.
     pub labels: Labels,
     /// The image that it runs.
@@ -46,6 +48,7 @@ impl Environment {
         let (state, reason) = state(&tasks);
         Some(Self {
             id: spec.name.clone()?,
+            service: service.id.clone()?,
             labels,
             image: container.image.clone()?,
             created: time(service.created_at.as_deref()),

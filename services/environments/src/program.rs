@@ -91,7 +91,7 @@ impl Role {
                 let docker = Arc::new(Docker::new(&docker)?);
                 let service =
                     Arc::new(Service::new(config, template, users, keys, docker, api::system_clock(), metrics));
-                tokio::spawn(reaper::run(service.clone()));
+                start::vital(reaper::run(service.clone()));
                 Ok(api::app(service, metrics))
             }),
             Self::Proxy { template, socket, server } => server.run(|metrics| Ok(proxy::app(template, socket, metrics))),

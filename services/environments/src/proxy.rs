@@ -5,7 +5,7 @@
 //! | `GET /_ping`, `GET /version` | as it is |
 //! | `GET /services`, `GET /tasks` | with a filter of the proxy's own: environments only |
 //! | `POST /services/create` | a service that is made anew from name, image and labels, if it is what was asked for |
-//! | `DELETE /services/{name}` | if it is an environment |
+//! | `DELETE /services/{id}` | if it is an environment |
 //!
 //! No header, no query and no body of the caller's is passed on. Everything else is refused with 403.
 
@@ -105,26 +105,22 @@ impl Proxy {
         self.ask(Method::POST, &format!("{version}/services/create"), Some(body)).await
     }
 
-    async fn remove(&self, version: &str, name: &str) -> Result<Response, Response> {
-        if !is_name(name) {
-            return Err(forbidden("only environments may be removed"));
+    async fn remove(&self, version: &str, id: &str) -> Result<Response, Response> {
+        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return Err(forbidden("only environments may be removed, by their service's id"));
         }
-        let answer = self.ask(Method::GET, &format!("{version}/services/{name}"), None).await?;
+        let answer = self.ask(Method::GET, &format!("{version}/services/{id}"), None).await?;
         if answer.status() != StatusCode::OK {
             return Ok(answer);
         }
         let body = answer.into_body().collect().await.map_err(|error| unreachable(&error))?.to_bytes();
         let service: Service = serde_json::from_slice(&body).map_err(|error| unreachable(&error))?;
-        let (id, spec) = (service.id.unwrap_or_default(), service.spec.unwrap_or_default());
-        // Docker also finds a service by the beginning of its id.
-        let same = spec.name.as_deref() == Some(name);
+        let spec = service.spec.unwrap_or_default();
+        // Docker also finds a service by its name, or by the beginning of its id.
+        let same = service.id.as_deref() == Some(id) && spec.name.as_deref().is_some_and(is_name);
         if !same || spec.labels.as_ref().and_then(Labels::read).is_none() {
             return Err(forbidden("this service is no environment"));
         }
-        if id.is_empty() || !id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-            return Err(unreachable(&"a service without an id"));
-        }
-        // By its id: another may have got the name meanwhile.
         self.ask(Method::DELETE, &format!("{version}/services/{id}"), None).await
     }
 

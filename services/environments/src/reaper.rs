@@ -38,7 +38,7 @@ pub async fn reap(service: &Service) -> Result<usize, Error> {
     for one in &all {
         let expired = one.labels.expires <= now;
         let beyond = || is_beyond(&by_age(&all, &one.labels.user, now), &one.id, service.config.limit);
-        if (expired || (young(one) && beyond())) && service.scheduler.remove(&one.id).await? {
+        if (expired || (young(one) && beyond())) && service.scheduler.remove(one).await? {
             tracing::info!(environment = one.id, user = one.labels.user, expired, "ended");
             service.count.expired.inc();
             ended += 1;

@@ -34,8 +34,8 @@ pub trait Scheduler: Send + Sync {
     async fn list(&self) -> Result<Vec<Environment>, Error>;
     /// Creates a service; false where there is one of that name.
     async fn create(&self, service: ServiceSpec) -> Result<bool, Error>;
-    /// Removes a service; false where there is none of that name.
-    async fn remove(&self, name: &str) -> Result<bool, Error>;
+    /// Removes this very environment; false where it is gone. Another may have its name by now.
+    async fn remove(&self, environment: &Environment) -> Result<bool, Error>;
 }
 
 /// The Swarm behind Docker's API, or the part of it that the proxy lets through.
@@ -82,8 +82,8 @@ impl Scheduler for Docker {
         }
     }
 
-    async fn remove(&self, name: &str) -> Result<bool, Error> {
-        match self.client().await?.delete_service(name).await {
+    async fn remove(&self, environment: &Environment) -> Result<bool, Error> {
+        match self.client().await?.delete_service(&environment.service).await {
             Ok(()) => Ok(true),
             Err(ApiError::DockerResponseServerError { status_code: 404, .. }) => Ok(false),
             Err(error) => Err(Error::new("remove an environment", error)),

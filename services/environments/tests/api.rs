@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use common::{ADA, BEGIN, BOB, Fake, ask, json, post, send, start};
-use environments::{is_name, reap};
+use environments::{Scheduler as _, is_name, reap};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -193,6 +193,23 @@ async fn what_has_expired_is_gone_at_once_and_ended_soon() {
     assert_eq!(reap(&service).await.unwrap(), 1);
     assert!(swarm.names().is_empty());
     assert_eq!(post(&app, ADA, "one", r#"{"lifetime": "90s"}"#).await.0, StatusCode::ACCEPTED);
+}
+
+/// Between a look of one reaper and its removals another ends the same, and the user makes it anew, under the same name.
+#[tokio::test]
+async fn what_was_made_anew_under_the_name_of_an_expired_one_is_not_ended() {
+    let swarm = Fake::new();
+    let (app, first) = start(&swarm, 1);
+    let (_, second) = start(&swarm, 1);
+    assert_eq!(post(&app, ADA, "one", r#"{"lifetime": "90s"}"#).await.0, StatusCode::ACCEPTED);
+    swarm.clock.store(BEGIN + 90, Ordering::SeqCst);
+    let seen = swarm.list().await.unwrap();
+    assert_eq!(reap(&second).await.unwrap(), 1);
+    let (_, anew) = post(&app, ADA, "one", r#"{"lifetime": "90s"}"#).await;
+    assert_eq!(id(&anew), seen[0].id, "the same key has the same name");
+    assert!(!swarm.remove(&seen[0]).await.unwrap(), "what was seen is gone already");
+    assert_eq!(reap(&first).await.unwrap(), 0);
+    assert_eq!(swarm.names(), [id(&anew)]);
 }
 
 #[tokio::test]

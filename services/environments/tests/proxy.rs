@@ -115,8 +115,8 @@ async fn an_environment_is_let_through_from_the_api_to_the_engine() {
     assert!(!docker.create(service).await.unwrap());
     let all = docker.list().await.unwrap();
     assert_eq!((all.len(), all[0].id.as_str(), &all[0].labels), (1, name(1).as_str(), &labels()));
-    assert!(docker.remove(&name(1)).await.unwrap());
-    assert!(!docker.remove(&name(1)).await.unwrap());
+    assert!(docker.remove(&all[0]).await.unwrap());
+    assert!(!docker.remove(&all[0]).await.unwrap());
     assert!(engine.services.lock().unwrap().is_empty());
     let asked = engine.asked.lock().unwrap();
     let filter = "?filters=%7B%22label%22%3A%5B%22environment.user%22%5D%7D";
@@ -205,11 +205,10 @@ async fn every_other_part_of_dockers_api_is_refused() {
         ("POST", "/swarm/leave?force=1"),
         ("POST", "/build"),
         ("GET", "/"),
-        ("DELETE", "/services/registry"),
         ("DELETE", "/services/"),
-        ("DELETE", "/services/id0"),
-        ("DELETE", "/services/env-0000000000000000000000000000000g"),
-        ("DELETE", "/services/env-00000000000000000000000000000001/../x"),
+        ("DELETE", "/services/env-00000000000000000000000000000001"),
+        ("DELETE", "/services/id0/../x"),
+        ("DELETE", "/services/id0%2f..%2fx"),
         ("DELETE", "/nodes/x"),
     ] {
         assert_eq!(ask(&app, method, path, "").await.0, StatusCode::FORBIDDEN, "{method} {path}");
@@ -221,15 +220,16 @@ async fn every_other_part_of_dockers_api_is_refused() {
 async fn a_service_that_is_called_like_an_environment_and_is_none_stays() {
     let (engine, app, _folder) = setup().await;
     let theirs = json!({"ID": "id7", "Spec": {"Name": name(7), "Labels": {}}});
-    // Docker finds a service by its id, too.
-    let other = json!({"ID": name(8), "Spec": {"Name": "registry", "Labels": spec()["Labels"]}});
-    engine.services.lock().unwrap().extend([theirs, other]);
-    for n in [7, 8] {
-        let (status, _) = ask(&app, "DELETE", &format!("/v1.44/services/{}", name(n)), "").await;
-        assert_eq!(status, StatusCode::FORBIDDEN, "{n}");
+    let other = json!({"ID": "id8", "Spec": {"Name": "registry", "Labels": spec()["Labels"]}});
+    // Docker finds a service by its name, too, and by the beginning of its id.
+    let third = json!({"ID": "id9", "Spec": {"Name": "web", "Labels": spec()["Labels"]}});
+    engine.services.lock().unwrap().extend([theirs, other, third]);
+    for id in ["id7", "id8", "web", "registry"] {
+        let (status, _) = ask(&app, "DELETE", &format!("/v1.44/services/{id}"), "").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{id}");
     }
-    assert_eq!(ask(&app, "DELETE", &format!("/v1.44/services/{}", name(9)), "").await.0, StatusCode::NOT_FOUND);
-    assert_eq!(engine.services.lock().unwrap().len(), 2);
+    assert_eq!(ask(&app, "DELETE", "/v1.44/services/id10", "").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(engine.services.lock().unwrap().len(), 3);
 }
 
 #[tokio::test]

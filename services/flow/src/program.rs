@@ -107,7 +107,10 @@ impl Role {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Submit { picture, once } => match picture.grid() {
-                Ok(grid) => once.run(async |database| Ok(told(&submit::submit(database, &picture, grid).await?))),
+                Ok(grid) => {
+                    let token = rand::random();
+                    once.run(async |database| Ok(told(&submit::submit(database, &picture, grid, token).await?)))
+                }
                 Err(reason) => start::usage("flow", &reason),
             },
             Self::Work { work, database, logs } => start::on_one_thread(&logs, async {

@@ -241,7 +241,7 @@ impl Queue {
                 let mut conn = self.database.connection().await?;
                 // Tries go on being counted, so that the attempts before stay on record.
                 conn.query_drop(
-                    "UPDATE jobs SET most_tries = most_tries + tries, poisoned = FALSE, state = 'ready' WHERE state = 'dead'",
+                    "UPDATE jobs SET most_tries = tries + budget, poisoned = FALSE, state = 'ready' WHERE state = 'dead'",
                 )
                 .await?;
                 Ok(conn.affected_rows())

@@ -4,7 +4,8 @@ CREATE TABLE IF NOT EXISTS runs (
   across SMALLINT UNSIGNED NOT NULL COMMENT 'tiles in a row',
   down SMALLINT UNSIGNED NOT NULL COMMENT 'rows of tiles',
   tile SMALLINT UNSIGNED NOT NULL COMMENT 'pixels of a tile''s side',
-  submitted DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6)
+  submitted DATETIME(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6),
+  token BIGINT UNSIGNED NULL UNIQUE COMMENT 'of the submission: the same again is no other'
 );
 CREATE TABLE IF NOT EXISTS jobs (
   id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY,
@@ -16,7 +17,8 @@ CREATE TABLE IF NOT EXISTS jobs (
   waits_for INT UNSIGNED NOT NULL COMMENT 'needed jobs that are not done',
   poisoned BOOLEAN NOT NULL DEFAULT FALSE COMMENT 'kills the worker that tries it',
   tries SMALLINT UNSIGNED NOT NULL DEFAULT 0,
-  most_tries SMALLINT UNSIGNED NOT NULL,
+  most_tries SMALLINT UNSIGNED NOT NULL COMMENT 'dead when tries is so much',
+  budget SMALLINT UNSIGNED NOT NULL COMMENT 'tries that it gets at a time: at first, and each time that it is revived',
   owner VARCHAR(100) CHARACTER SET ascii NULL,
   lease_ends DATETIME(6) NULL,
   KEY claimable (state, id),

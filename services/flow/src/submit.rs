@@ -12,6 +12,9 @@ const MOST_TILES: u32 = 20_000;
 /// The largest side of a tile, in pixels: 64 KiB of points.
 const LARGEST_TILE: u16 = 256;
 
+/// The most points of a picture: a page that is opened late is sent all of them.
+const MOST_POINTS: u32 = 4 << 20;
+
 /// Jobs that are handed over in one statement.
 const BATCH: usize = 500;
 
@@ -52,6 +55,13 @@ impl Config {
                 self.across, self.down
             ));
         }
+        let points = tiles * u32::from(self.tile).pow(2);
+        if points > MOST_POINTS {
+            return Err(format!(
+                "{tiles} tiles of --tile {} are a picture of {points} points; {MOST_POINTS} at most",
+                self.tile
+            ));
+        }
         if u32::from(self.poison) > tiles {
             return Err(format!("--poison {} is more than the {tiles} tiles that there are", self.poison));
         }
@@ -68,26 +78,31 @@ pub enum Submitted {
     UnderWay(u32),
 }
 
-/// Submits one picture.
+/// Submits one picture. Whoever does not know whether that happened submits it again with the same token: a token makes one run.
 ///
 /// # Errors
-/// Those of the database; nothing is submitted then.
-pub async fn submit(database: &Database, config: &Config, grid: Grid) -> Result<Submitted, Error> {
+/// Those of the database, or somebody else was submitting all the time.
+pub async fn submit(database: &Database, config: &Config, grid: Grid, token: u64) -> Result<Submitted, Error> {
     database.prepare().await?;
     database
         .bounded("submit the jobs", async {
             let mut conn = database.connection().await?;
             // Two that submit at once would both see that nothing is under way.
-            conn.query_drop("DO GET_LOCK('flow.submit', 5)").await?;
+            let locked: Option<Option<u8>> = conn.query_first("SELECT GET_LOCK('flow.submit', 5)").await?;
+            if locked.flatten() != Some(1) {
+                return Err(mysql_async::Error::Other("somebody else has been submitting for five seconds".into()));
+            }
             let mut tx = conn.start_transaction(TxOpts::default()).await?;
+            let before: Option<u32> = tx.exec_first("SELECT id FROM runs WHERE token = ?", (token,)).await?;
             let under_way: Option<u32> = tx
                 .query_first(
                     "SELECT run FROM jobs WHERE state IN ('waiting', 'ready', 'running') ORDER BY run DESC LIMIT 1",
                 )
                 .await?;
-            let outcome = match under_way {
-                Some(run) if !config.another => Submitted::UnderWay(run),
-                _ => Submitted::New(fill(&mut tx, config, grid).await?),
+            let outcome = match (before, under_way) {
+                (Some(run), _) => Submitted::New(run),
+                (None, Some(run)) if !config.another => Submitted::UnderWay(run),
+                _ => Submitted::New(fill(&mut tx, config, grid, token).await?),
             };
             tx.commit().await?;
             conn.query_drop("DO RELEASE_LOCK('flow.submit')").await?;
@@ -96,8 +111,9 @@ pub async fn submit(database: &Database, config: &Config, grid: Grid) -> Result<
         .await
 }
 
-async fn fill(tx: &mut Transaction<'_>, config: &Config, grid: Grid) -> mysql_async::Result<u32> {
-    tx.exec_drop("INSERT INTO runs (across, down, tile) VALUES (?, ?, ?)", (grid.across, grid.down, grid.tile)).await?;
+async fn fill(tx: &mut Transaction<'_>, config: &Config, grid: Grid, token: u64) -> mysql_async::Result<u32> {
+    let size = (grid.across, grid.down, grid.tile, token);
+    tx.exec_drop("INSERT INTO runs (across, down, tile, token) VALUES (?, ?, ?, ?)", size).await?;
     let run = tx.last_insert_id().unwrap_or_default() as u32;
     for batch in jobs(config, grid).chunks(BATCH) {
         let lines: Vec<String> = batch
@@ -105,10 +121,11 @@ async fn fill(tx: &mut Transaction<'_>, config: &Config, grid: Grid) -> mysql_as
             .map(|Job { kind, x, y, waits_for, poisoned }| {
                 let state = if *waits_for == 0 { "ready" } else { "waiting" };
                 // Numbers and words of ours: nothing here needs to be escaped.
-                format!("({run},'{}',{x},{y},'{state}',{waits_for},{poisoned},{})", kind.name(), config.tries)
+                let (kind, tries) = (kind.name(), config.tries);
+                format!("({run},'{kind}',{x},{y},'{state}',{waits_for},{poisoned},{tries},{tries})")
             })
             .collect();
-        let columns = "run, kind, x, y, state, waits_for, poisoned, most_tries";
+        let columns = "run, kind, x, y, state, waits_for, poisoned, most_tries, budget";
         tx.query_drop(format!("INSERT INTO jobs ({columns}) VALUES {}", lines.join(","))).await?;
     }
     for (kind, needed, same) in [("row", "tile", "AND jobs.y = needed.y"), ("picture", "row", "")] {
@@ -176,5 +193,8 @@ mod tests {
         }
         assert!(config(4, 3, 13).grid().unwrap_err().contains("12 tiles"));
         assert!(config(500, 500, 0).grid().unwrap_err().contains("20000 at most"));
+        let large = Config { tile: 256, ..config(100, 20, 0) };
+        assert!(large.grid().unwrap_err().contains("131072000 points; 4194304 at most"));
+        assert!(Config { tile: 256, ..config(8, 8, 0) }.grid().is_ok());
     }
 }

@@ -211,8 +211,5 @@ impl Worker {
 
 /// Runs a worker until SIGTERM or ^C, or until the queue is empty.
 pub async fn run(queue: Queue, config: Config) -> ExitCode {
-    match start::stop_on_signals() {
-        Ok(stop) => Worker::new(queue, config).run(stop).await,
-        Err(reason) => start::fail("flow", &reason),
-    }
+    Worker::new(queue, config).run(start::stop_on_signals()).await
 }

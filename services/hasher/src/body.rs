@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::body::{Body, HttpBody};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use kit::settings::show_size;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
@@ -14,7 +14,7 @@ use tokio::time::timeout;
 pub type Refusal = (StatusCode, String);
 
 /// How much of a refused body is read and thrown away, so that its sender reads the refusal and not a reset connection.
-const LEFTOVER: u64 = 64 << 20;
+const LEFTOVER: usize = 64 << 20;
 
 /// How long that may take.
 const LEFTOVER_TIME: Duration = Duration::from_secs(5);
@@ -34,7 +34,9 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
     let slow = |_| (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {patience:?}\n"));
     let mut hash = Sha256::new();
     let mut size = 0;
-    while let Some(frame) = timeout(patience, body.frame()).await.map_err(slow)? {
+    while !body.is_end_stream()
+        && let Some(frame) = timeout(patience, body.frame()).await.map_err(slow)?
+    {
         let Ok(data) = frame.map_err(broken)?.into_data() else {
             continue;
         };
@@ -54,15 +56,7 @@ fn broken(_: axum::Error) -> Refusal {
 
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would
 /// see a reset and never read why.
-fn discard(mut body: Body) {
-    tokio::spawn(timeout(LEFTOVER_TIME, async move {
-        let mut left = LEFTOVER;
-        while let Some(Ok(frame)) = body.frame().await {
-            let size = frame.data_ref().map_or(0, |data| data.len() as u64);
-            left = match left.checked_sub(size) {
-                Some(left) => left,
-                None => break,
-            };
-        }
-    }));
+fn discard(body: Body) {
+    let mut rest = Limited::new(body, LEFTOVER);
+    tokio::spawn(timeout(LEFTOVER_TIME, async move { while let Some(Ok(_)) = rest.frame().await {} }));
 }

@@ -24,5 +24,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start::service("hasher", cli.listen, &cli.common, |metrics| Ok(hasher::app(&cli.config, metrics).router))
+    start::service("hasher", cli.listen, &cli.common, |metrics| hasher::app(&cli.config, metrics).router)
 }

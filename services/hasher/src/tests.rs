@@ -89,14 +89,14 @@ async fn any_number_at_once_unless_told_otherwise() {
     tokio::join!(post(&one, "a"), post(&one, "b"));
     assert!(start.elapsed() >= 2 * delay);
     tokio::join!(post(&together, "a"), async {
-        while together.slots.occupancy().busy.now == 0 {
+        while together.slots.busy().now == 0 {
             tokio::task::yield_now().await;
         }
         tokio::join!(post(&together, "b"), async {
-            while together.slots.occupancy().busy.now < 2 {
+            while together.slots.busy().now < 2 {
                 tokio::task::yield_now().await;
             }
         });
     });
-    assert_eq!(together.slots.occupancy().busy.left, 2);
+    assert_eq!(together.slots.busy().left, 2);
 }

@@ -1,7 +1,8 @@
 //! The requests of one connection, and whether it has one in flight.
 
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -12,6 +13,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::Service;
@@ -29,7 +31,7 @@ pub async fn serve(server: Arc<Server>, stream: TcpStream, activity: Arc<Activit
         async move {
             let mut response = answer(server.router.clone(), request).await;
             server.metrics.count(response.status());
-            if server.is_stopping() {
+            if server.stopping.load(Ordering::Relaxed) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             // Hyper lets go of a request when the head of its answer is ready, and of a body when it has its last piece; but
@@ -81,12 +83,8 @@ impl Activity {
 
     /// Since when it is idle, if it is.
     pub fn idle_since(&self) -> Option<Instant> {
-        let (in_flight, since) = *self.state();
+        let (in_flight, since) = *self.0.lock();
         (in_flight == 0).then_some(since)
-    }
-
-    fn state(&self) -> MutexGuard<'_, (usize, Instant)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -99,7 +97,7 @@ struct InFlight {
 
 impl InFlight {
     fn begin(activity: &Arc<Activity>, data: Bytes) -> Self {
-        activity.state().0 += 1;
+        activity.0.lock().0 += 1;
         Self { activity: activity.clone(), data }
     }
 }
@@ -112,7 +110,10 @@ impl AsRef<[u8]> for InFlight {
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let (in_flight, since) = &mut *self.activity.state();
-        (*in_flight, *since) = (*in_flight - 1, Instant::now());
+        let (in_flight, since) = &mut *self.activity.0.lock();
+        *in_flight -= 1;
+        if *in_flight == 0 {
+            *since = Instant::now();
+        }
     }
 }

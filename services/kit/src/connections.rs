@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -16,9 +17,16 @@ use crate::connection::Activity;
 #[derive(Debug)]
 pub struct Connections {
     /// In the order in which they were accepted: what runs each, and whether it is idle.
-    open: Mutex<BTreeMap<u64, (AbortHandle, Arc<Activity>)>>,
+    open: Mutex<Open>,
     ended: Notify,
     gauge: Gauge,
+}
+
+type Open = BTreeMap<u64, (AbortHandle, Arc<Activity>)>;
+
+/// Those without a request in flight: since when, and what runs each.
+fn idle(open: &Open) -> impl Iterator<Item = (Instant, &AbortHandle)> {
+    open.values().filter_map(|(task, activity)| Some((activity.idle_since()?, task)))
 }
 
 impl Connections {
@@ -27,15 +35,19 @@ impl Connections {
         Arc::new(Self { open: Mutex::default(), ended: Notify::new(), gauge })
     }
 
-    /// Runs a connection in a task of its own.
-    pub fn spawn(self: &Arc<Self>, activity: Arc<Activity>, serving: impl Future<Output = ()> + Send + 'static) {
+    /// Runs a connection in a task of its own. Its future is made there, as moving one costs more than making it.
+    pub fn spawn<Serving: Future<Output = ()> + Send + 'static>(
+        self: &Arc<Self>,
+        activity: Arc<Activity>,
+        serve: impl FnOnce() -> Serving + Send + 'static,
+    ) {
         // The lock is held until the connection is listed, so that it cannot end before.
-        let mut open = self.open();
+        let mut open = self.open.lock();
         let number = open.last_key_value().map_or(0, |(last, _)| last + 1);
         let listed = Listed { connections: self.clone(), number };
         let task = tokio::spawn(async move {
             let _listed = listed;
-            serving.await;
+            serve().await;
         });
         open.insert(number, (task.abort_handle(), activity));
         self.gauge.inc();
@@ -43,28 +55,25 @@ impl Connections {
 
     /// How many are open.
     pub fn len(&self) -> usize {
-        self.open().len()
+        self.open.lock().len()
     }
 
     /// How many have a request in flight.
     pub fn busy(&self) -> usize {
-        self.open().values().filter(|(_, activity)| activity.idle_since().is_none()).count()
+        let open = self.open.lock();
+        open.len() - idle(&open).count()
     }
 
     /// Closes those that have been idle for `patience`.
     pub fn close_idle(&self, patience: Duration) {
-        let long = |since: Instant| since.elapsed() >= patience;
-        let open = self.open();
-        open.values()
-            .filter(|(_, activity)| activity.idle_since().is_some_and(long))
-            .for_each(|(task, _)| task.abort());
+        let open = self.open.lock();
+        idle(&open).filter(|(since, _)| since.elapsed() >= patience).for_each(|(_, task)| task.abort());
     }
 
     /// Closes the one that has been idle longest, if any is idle.
     pub fn close_idlest(&self) {
-        let open = self.open();
-        let idle = open.values().filter_map(|(task, activity)| Some((activity.idle_since()?, task)));
-        if let Some((_, idlest)) = idle.min_by_key(|(since, _)| *since) {
+        let open = self.open.lock();
+        if let Some((_, idlest)) = idle(&open).min_by_key(|(since, _)| *since) {
             idlest.abort();
         }
     }
@@ -77,15 +86,11 @@ impl Connections {
     /// Closes all; returns how many of them were not idle.
     pub async fn cut_off(&self) -> usize {
         let busy = self.busy();
-        self.open().values().for_each(|(task, _)| task.abort());
+        self.open.lock().values().for_each(|(task, _)| task.abort());
         while self.len() > 0 {
             self.ended().await;
         }
         busy
-    }
-
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, (AbortHandle, Arc<Activity>)>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -97,7 +102,7 @@ struct Listed {
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.connections.open().remove(&self.number);
+        self.connections.open.lock().remove(&self.number);
         self.connections.gauge.dec();
         self.connections.ended.notify_one();
     }

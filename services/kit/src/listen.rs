@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpListener;
@@ -35,6 +36,14 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
+}
+
+/// Has the kernel give up connections whose client takes nothing of an answer for so long: they inherit it from their listener.
+///
+/// # Errors
+/// Those of `setsockopt`: other systems than Linux have no such option.
+pub fn give_up_after(listener: &TcpListener, patience: Duration) -> io::Result<()> {
+    SockRef::from(listener).set_tcp_user_timeout(Some(patience))
 }
 
 /// From now on no handshake begins, while those under way still end with a connection to accept.

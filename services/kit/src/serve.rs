@@ -67,6 +67,8 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> usize {
     let server = Server::new(router, metrics, limits);
+    // Where this is refused, a client that takes nothing of its answer may stay.
+    let _ = listen::give_up_after(&listener, limits.header_timeout);
     let accepting = async {
         loop {
             server.make_room().await;
@@ -113,7 +115,8 @@ pub struct Server {
     /// How many connections may be open.
     most: usize,
     connections: Arc<Connections>,
-    stopping: AtomicBool,
+    /// Whether answers are to close their connections.
+    pub(crate) stopping: AtomicBool,
 }
 
 impl Server {
@@ -142,15 +145,9 @@ impl Server {
 
     /// Serves one connection, in a task of its own.
     pub fn take(self: &Arc<Self>, stream: TcpStream) {
-        // A client that takes nothing of its answer is given up by the kernel; where that is refused, it may stay.
-        let _ = socket2::SockRef::from(&stream).set_tcp_user_timeout(Some(self.limits.header_timeout));
         let activity = Activity::new();
-        self.connections.spawn(activity.clone(), connection::serve(self.clone(), stream, activity));
-    }
-
-    /// Whether answers are to close their connections.
-    pub(crate) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Relaxed)
+        let server = self.clone();
+        self.connections.spawn(activity.clone(), move || connection::serve(server, stream, activity));
     }
 
     /// Returns when one more connection fits. While too many are open, the one idle longest is closed; when none is idle, new

@@ -24,6 +24,7 @@ async fn connected_within(drain_timeout: Duration) -> (Arc<Server>, Metrics, Tcp
         .route("/slow", slow);
     let server = Server::new(app, &metrics, &limits);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    listen::give_up_after(&listener, LIMIT).unwrap();
     let (client, stream) =
         tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), async { accept(&listener).await });
     server.take(stream);

@@ -4,10 +4,11 @@
 //! window, is the mean number busy (divided by the slots: the utilisation) and the mean length of the queue, exact for
 //! any window, however seldom one looks.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use parking_lot::Mutex;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
@@ -30,22 +31,12 @@ pub struct App {
 /// The slots of a service, shared by all its requests.
 #[derive(Debug)]
 pub struct Slots {
-    concurrency: u32,
-    /// Hands out slots in order of arrival; absent where there is no limit.
-    semaphore: Option<Arc<Semaphore>>,
-    queue: Arc<Place>,
-    service: Arc<Place>,
-}
-
-/// What the slots have been doing up to now.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Occupancy {
     /// Requests that can be served at a time; 0 for no limit.
     pub concurrency: u32,
-    /// Requests that wait for a slot.
-    pub waiting: Level,
-    /// Requests that hold a slot.
-    pub busy: Level,
+    /// Hands out slots in order of arrival.
+    semaphore: Arc<Semaphore>,
+    queue: Arc<Place>,
+    service: Arc<Place>,
 }
 
 /// How many requests are in one place.
@@ -64,29 +55,34 @@ pub struct Level {
 impl Slots {
     /// So many slots; 0 for no limit.
     pub fn new(concurrency: u32) -> Arc<Self> {
-        let semaphore = (concurrency > 0).then(|| Arc::new(Semaphore::new(concurrency as usize)));
+        // Without a limit there are more slots than there can be requests.
+        let slots = if concurrency == 0 { Semaphore::MAX_PERMITS } else { concurrency as usize };
+        let semaphore = Arc::new(Semaphore::new(slots));
         Arc::new(Self { concurrency, semaphore, queue: Place::new(), service: Place::new() })
     }
 
     /// Waits for a slot, in order of arrival. The slot is free again when the turn is dropped.
     pub async fn take(&self) -> Turn {
-        let waiting = self.queue.enter();
-        let permit = match &self.semaphore {
-            Some(semaphore) => semaphore.clone().acquire_owned().await.ok(),
-            None => None,
+        let semaphore = self.semaphore.clone();
+        // While anybody waits, none is free: who comes later cannot get in front.
+        let permit = if let Ok(free) = semaphore.clone().try_acquire_owned() {
+            self.queue.times.observe(0.0);
+            free
+        } else {
+            let _waiting = self.queue.enter();
+            semaphore.acquire_owned().await.expect("nobody closes it")
         };
-        drop(waiting);
         Turn { _in_service: self.service.enter(), _permit: permit }
     }
 
-    /// What the slots have been doing up to now.
-    pub fn occupancy(&self) -> Occupancy {
-        let now = Instant::now();
-        Occupancy {
-            concurrency: self.concurrency,
-            waiting: self.queue.change(now, 0),
-            busy: self.service.change(now, 0),
-        }
+    /// Requests that wait for a slot, up to now.
+    pub fn waiting(&self) -> Level {
+        self.queue.change(Instant::now(), 0)
+    }
+
+    /// Requests that hold a slot, up to now.
+    pub fn busy(&self) -> Level {
+        self.service.change(Instant::now(), 0)
     }
 
     /// Adds the account to what `/metrics` shows.
@@ -120,7 +116,7 @@ impl Place {
 
     /// Brings the integral up to `now`, then lets so many come, or go.
     fn change(&self, now: Instant, by: i32) -> Level {
-        let level = &mut *self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        let level = &mut *self.level.lock();
         // Threads may take the lock in another order than they read the clock.
         let passed = now.saturating_duration_since(level.until);
         level.until += passed;
@@ -136,7 +132,7 @@ impl Place {
 pub struct Turn {
     // In this order: the next request may begin only when this one is off the account.
     _in_service: Counted,
-    _permit: Option<OwnedSemaphorePermit>,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// A request that is in a place until this is dropped; also by giving up.
@@ -159,7 +155,7 @@ struct Shown(Arc<Slots>);
 
 impl Collector for Shown {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
-        let Occupancy { concurrency, waiting, busy } = self.0.occupancy();
+        let (waiting, busy) = (self.0.waiting(), self.0.busy());
         let mut show = |name, help, unit: Option<&Unit>, metric: &dyn EncodeMetric| {
             metric.encode(encoder.encode_descriptor(name, help, unit, metric.metric_type())?)
         };
@@ -168,7 +164,7 @@ impl Collector for Shown {
         let help = "Time that requests waited for a slot, summed over the requests";
         show("waiting", help, Some(&Unit::Seconds), &ConstCounter::new(waiting.time.as_secs_f64()))?;
         let help = "Requests that can be served at a time; 0 for no limit";
-        show("slots", help, None, &ConstGauge::new(i64::from(concurrency)))?;
+        show("slots", help, None, &ConstGauge::new(i64::from(self.0.concurrency)))?;
         show("requests_in_service", "Requests that hold a slot now", None, &ConstGauge::new(i64::from(busy.now)))?;
         show("queue_length", "Requests that wait for a slot now", None, &ConstGauge::new(i64::from(waiting.now)))
     }
@@ -188,19 +184,19 @@ mod tests {
             let (waiting, order) = (slots.clone(), order.clone());
             waiters.push(tokio::spawn(async move {
                 let _turn = waiting.take().await;
-                order.lock().unwrap().push(number);
+                order.lock().push(number);
             }));
-            while slots.occupancy().waiting.now <= number {
+            while slots.waiting().now <= number {
                 tokio::task::yield_now().await;
             }
         }
-        assert_eq!((slots.occupancy().busy.now, slots.occupancy().waiting.now), (1, 5));
+        assert_eq!((slots.busy().now, slots.waiting().now), (1, 5));
         drop(first);
         for waiter in waiters {
             waiter.await.unwrap();
         }
-        assert_eq!(*order.lock().unwrap(), [0, 1, 2, 3, 4]);
-        assert_eq!(slots.occupancy().busy.left, 6);
+        assert_eq!(*order.lock(), [0, 1, 2, 3, 4]);
+        assert_eq!(slots.busy().left, 6);
     }
 
     #[tokio::test]
@@ -211,21 +207,21 @@ mod tests {
             let slots = slots.clone();
             async move { slots.take().await }
         });
-        while slots.occupancy().waiting.now == 0 {
+        while slots.waiting().now == 0 {
             tokio::task::yield_now().await;
         }
         waiter.abort();
         assert!(waiter.await.is_err());
-        assert_eq!(slots.occupancy().waiting.now, 0);
+        assert_eq!(slots.waiting().now, 0);
         drop(held);
         drop(slots.take().await);
-        assert_eq!(slots.occupancy().busy.left, 2);
+        assert_eq!(slots.busy().left, 2);
     }
 
     #[test]
     fn the_integrals_are_the_levels_over_time() {
         let place = Place::new();
-        let start = place.level.lock().unwrap().until;
+        let start = place.level.lock().until;
         let second = Duration::from_secs(1);
         place.change(start, 1);
         place.change(start + second, 2);
@@ -237,8 +233,8 @@ mod tests {
     async fn no_limit_means_no_queue() {
         let slots = Slots::new(0);
         let turns = [slots.take().await, slots.take().await, slots.take().await];
-        assert_eq!(slots.occupancy().busy.now, 3);
+        assert_eq!(slots.busy().now, 3);
         drop(turns);
-        assert_eq!(slots.occupancy().busy.now, 0);
+        assert_eq!(slots.busy().now, 0);
     }
 }

@@ -56,17 +56,14 @@ pub fn service(
     name: &'static str,
     listen: SocketAddr,
     common: &Common,
-    app: impl FnOnce(&Metrics) -> Result<Router, String>,
+    app: impl FnOnce(&Metrics) -> Router,
 ) -> ExitCode {
     if let Some(task) = &common.task {
         return task.run(name, listen);
     }
     on_one_thread(&common.logs, async {
         let metrics = Metrics::new(name);
-        match app(&metrics) {
-            Ok(router) => serve_until_signal(name, listen, router, &metrics, &common.limits).await,
-            Err(reason) => usage(name, &reason),
-        }
+        serve_until_signal(name, listen, app(&metrics), &metrics, &common.limits).await
     })
 }
 
@@ -123,9 +120,9 @@ pub async fn serve_until_signal(
     metrics: &Metrics,
     limits: &Limits,
 ) -> ExitCode {
-    let ready = stop_on_signals().and_then(|stop| Ok((stop, open(service, listen)?)));
-    let (stop, listener) = match ready {
-        Ok(ready) => ready,
+    let stop = stop_on_signals();
+    let listener = match open(service, listen) {
+        Ok(listener) => listener,
         Err(reason) => return fail(service, &reason),
     };
     let cut = serve(listener, router, metrics, limits, stop).await;
@@ -137,13 +134,27 @@ pub async fn serve_until_signal(
     ExitCode::SUCCESS
 }
 
+/// Runs a task without which the service is of no use: where it panics, the program ends, so that whoever runs it starts it again.
+/// Otherwise it would go on to answer with what it knew last.
+///
+/// # Panics
+/// Outside of a Tokio runtime.
+pub fn vital(task: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(async {
+        // Its words are on standard error by then.
+        if tokio::spawn(task).await.is_err_and(|end| end.is_panic()) {
+            std::process::abort();
+        }
+    });
+}
+
 /// A token that SIGTERM or ^C cancels. A second signal ends the process at once.
 ///
-/// # Errors
-/// One line: the system installs no signal handler.
-pub fn stop_on_signals() -> Result<CancellationToken, String> {
-    let handler = |kind| signal(kind).map_err(|error| format!("cannot wait for signals: {error}"));
-    let (mut term, mut interrupt) = (handler(SignalKind::terminate())?, handler(SignalKind::interrupt())?);
+/// # Panics
+/// The system installs no signal handler, or this is outside of a Tokio runtime.
+pub fn stop_on_signals() -> CancellationToken {
+    let handler = |kind| signal(kind).expect("a program may wait for SIGTERM and SIGINT");
+    let (mut term, mut interrupt) = (handler(SignalKind::terminate()), handler(SignalKind::interrupt()));
     let stop = CancellationToken::new();
     let token = stop.clone();
     tokio::spawn(async move {
@@ -152,5 +163,33 @@ pub fn stop_on_signals() -> Result<CancellationToken, String> {
         tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
         std::process::exit(130);
     });
-    Ok(stop)
+    stop
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    use super::vital;
+
+    /// Set in the process that is to end.
+    const INSIDE: &str = "VITAL_TASK_PANICS";
+
+    #[test]
+    fn a_program_ends_with_a_vital_task_that_panics() {
+        if std::env::var_os(INSIDE).is_some() {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            runtime.block_on(async {
+                vital(async { panic!("what it watches is not as it should be") });
+                tokio::time::sleep(Duration::from_secs(30)).await;
+            });
+            return;
+        }
+        let mut itself = Command::new(std::env::current_exe().unwrap());
+        itself.arg("--exact").arg("start::tests::a_program_ends_with_a_vital_task_that_panics").env(INSIDE, "1");
+        let ended = itself.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+        assert!(ended.signal().is_some(), "{ended}");
+    }
 }

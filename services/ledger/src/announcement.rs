@@ -53,7 +53,8 @@ impl Mean {
 
     /// The mean of these and others.
     pub fn and(self, others: Self) -> Self {
-        let count = self.count + others.count;
+        // Somebody else's announcement may say anything.
+        let count = self.count.saturating_add(others.count);
         let total = self.count as f64 * self.ms + others.count as f64 * others.ms;
         Self { count, ms: total / count.max(1) as f64 }
     }

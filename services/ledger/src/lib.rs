@@ -9,7 +9,6 @@ mod memory;
 mod redis_ledger;
 
 use std::fmt::Debug;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,29 +97,18 @@ pub trait Store: Debug + Send + Sync {
     async fn workers(&self) -> Result<Workers, Error>;
 }
 
-/// The ledger; clones share it.
-#[derive(Debug, Clone)]
-pub struct Ledger(Arc<dyn Store>);
+/// A ledger; clones share it.
+pub type Ledger = Arc<dyn Store>;
 
-impl Ledger {
-    /// A ledger in the memory of this process.
-    pub fn in_memory() -> Self {
-        Self(Arc::new(MemoryLedger::default()))
-    }
-
-    /// The ledger in Redis. Connects when it is first used, and again after every loss.
-    ///
-    /// # Errors
-    /// The URL cannot be read; `redis://host[:port][/db]` is meant.
-    pub fn in_redis(url: &str) -> Result<Self, Error> {
-        Ok(Self(Arc::new(RedisLedger::new(url)?)))
-    }
+/// A ledger in the memory of this process.
+pub fn in_memory() -> Ledger {
+    Arc::new(MemoryLedger::default())
 }
 
-impl Deref for Ledger {
-    type Target = dyn Store;
-
-    fn deref(&self) -> &Self::Target {
-        &*self.0
-    }
+/// The ledger in Redis. Connects when it is first used, and again after every loss.
+///
+/// # Errors
+/// The URL cannot be read; `redis://host[:port][/db]` is meant.
+pub fn in_redis(url: &str) -> Result<Ledger, Error> {
+    Ok(Arc::new(RedisLedger::new(url)?))
 }

@@ -1,10 +1,10 @@
 //! The ledger in the memory of one process.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use parking_lot::Mutex;
 
 use crate::{Announcement, Batch, Error, Store, Totals, Workers};
 
@@ -21,12 +21,6 @@ struct State {
     announcements: BTreeMap<String, (Instant, Announcement)>,
 }
 
-impl MemoryLedger {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[async_trait]
 impl Store for MemoryLedger {
     fn kind(&self) -> &'static str {
@@ -34,7 +28,7 @@ impl Store for MemoryLedger {
     }
 
     async fn commit(&self, worker: &str, batch: &Batch) -> Result<(), Error> {
-        let mut state = self.state();
+        let mut state = self.0.lock();
         if state.batches.get(worker).is_none_or(|last| batch.number > *last) {
             state.batches.insert(worker.to_owned(), batch.number);
             state.hashes += batch.hashes as i64;
@@ -45,22 +39,22 @@ impl Store for MemoryLedger {
 
     async fn announce(&self, announcement: &Announcement, lifetime: Duration) -> Result<(), Error> {
         let until = Instant::now() + lifetime;
-        self.state().announcements.insert(announcement.id.clone(), (until, announcement.clone()));
+        self.0.lock().announcements.insert(announcement.id.clone(), (until, announcement.clone()));
         Ok(())
     }
 
     async fn withdraw(&self, worker: &str) -> Result<(), Error> {
-        self.state().announcements.remove(worker);
+        self.0.lock().announcements.remove(worker);
         Ok(())
     }
 
     async fn totals(&self) -> Result<Totals, Error> {
-        let state = self.state();
+        let state = self.0.lock();
         Ok(Totals { hashes: state.hashes, coins: state.wallet.len() as u64, begun: !state.batches.is_empty() })
     }
 
     async fn workers(&self) -> Result<Workers, Error> {
-        let (now, mut state) = (Instant::now(), self.state());
+        let (now, mut state) = (Instant::now(), self.0.lock());
         state.announcements.retain(|_, (until, _)| *until > now);
         let known = state.announcements.values().map(|(_, announcement)| announcement.clone()).collect();
         Ok(Workers { known, ..Workers::default() })

@@ -40,7 +40,7 @@ async fn announcements_expire(ledger: &Ledger) {
 
 #[tokio::test]
 async fn in_memory() {
-    let ledger = Ledger::in_memory();
+    let ledger = ledger::in_memory();
     a_batch_is_counted_once(&ledger).await;
     announcements_expire(&ledger).await;
 }
@@ -48,7 +48,7 @@ async fn in_memory() {
 #[tokio::test]
 async fn in_redis() {
     let server = RedisServer::start();
-    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
     a_batch_is_counted_once(&ledger).await;
     announcements_expire(&ledger).await;
     // The keys and types are those that the public application reads.
@@ -61,7 +61,7 @@ async fn in_redis() {
 #[tokio::test]
 async fn a_redis_that_comes_back_is_used_again() {
     let mut server = RedisServer::start();
-    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
     ledger.commit("a", &batch(1, 5, &[])).await.unwrap();
     server.kill();
     assert!(ledger.commit("a", &batch(2, 5, &[])).await.is_err());
@@ -83,7 +83,7 @@ async fn a_key_of_another_type_leaves_the_batch_uncounted() {
     let server = RedisServer::start();
     let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
     let () = redis::cmd("SET").arg("wallet").arg("no hash").query_async(&mut redis).await.unwrap();
-    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
     assert!(ledger.commit("a", &batch(1, 5, &["0a"])).await.is_err());
     let () = redis::cmd("DEL").arg("wallet").query_async(&mut redis).await.unwrap();
     ledger.commit("a", &batch(1, 5, &["0a"])).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_key_of_another_type_leaves_the_batch_uncounted() {
 async fn reading_changes_nothing_and_one_bad_announcement_hides_itself_alone() {
     let server = RedisServer::start();
     let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
     let worker = |id: &str| Announcement { id: id.to_owned(), now: ledger::now(), ..Announcement::default() };
     for id in ["well", "odd", "killed", "long-gone"] {
         ledger.announce(&worker(id), Duration::from_secs(600)).await.unwrap();
@@ -121,7 +121,7 @@ async fn reading_changes_nothing_and_one_bad_announcement_hides_itself_alone() {
 async fn a_redis_whose_host_fell_silent_is_asked_no_more() {
     let server = RedisServer::start();
     let proxy = Proxy::to(server.port());
-    let ledger = Ledger::in_redis(&format!("redis://127.0.0.1:{}", proxy.port())).unwrap();
+    let ledger = ledger::in_redis(&format!("redis://127.0.0.1:{}", proxy.port())).unwrap();
     ledger.commit("a", &batch(1, 5, &[])).await.unwrap();
     proxy.lose_power();
     // Whether this one was counted is not known.
@@ -134,7 +134,7 @@ async fn a_redis_whose_host_fell_silent_is_asked_no_more() {
 async fn a_redis_that_is_full_takes_a_batch_whole_or_not_at_all() {
     let server = RedisServer::start();
     let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let ledger = Ledger::in_redis(&server.url()).unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
     ledger.commit("a", &batch(1, 5, &["0a"])).await.unwrap();
     for (limit, full) in [("1", true), ("0", false)] {
         let limit = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg(limit).to_owned();

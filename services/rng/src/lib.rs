@@ -15,7 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use bytes::Bytes;
@@ -87,11 +87,7 @@ async fn random(State(service): Shared, Path(n): Path<String>) -> Response {
         return (StatusCode::BAD_REQUEST, message).into_response();
     };
     clock::sleep(service.config.delay).await;
-    let mut response = Response::new(body(size, turn));
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-    response
+    answer(size, turn)
 }
 
 async fn wrong_method(State(service): Shared) -> impl IntoResponse {
@@ -110,16 +106,18 @@ fn parse(n: &str, limit: u64) -> Option<u64> {
     digits.then(|| n.parse().ok()).flatten().filter(|size| *size <= limit)
 }
 
-/// So many random bytes. A large body keeps its turn until its last piece is handed to the connection: it is still being
-/// served until then.
-fn body(size: u64, turn: Turn) -> Body {
+/// So many random bytes, as `application/octet-stream`. A large answer keeps its turn until its last piece is handed to the
+/// connection: it is still being served until then.
+fn answer(size: u64, turn: Turn) -> Response {
     if size <= PIECE {
-        return Body::from(piece(size));
+        return piece(size).into_response();
     }
-    Body::from_stream(futures_util::stream::unfold((size, turn), async |(left, turn)| {
+    let pieces = futures_util::stream::unfold((size, turn), async |(left, turn)| {
         let size = left.min(PIECE);
         (size > 0).then(|| (Ok::<_, Infallible>(piece(size)), (left - size, turn)))
-    }))
+    });
+    let headers = [(header::CONTENT_TYPE, "application/octet-stream"), (header::CONTENT_LENGTH, &size.to_string())];
+    (headers, Body::from_stream(pieces)).into_response()
 }
 
 fn piece(size: u64) -> Bytes {

@@ -24,5 +24,5 @@ struct Cli {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start::service("rng", cli.listen, &cli.common, |metrics| Ok(rng::app(&cli.config, metrics).router))
+    start::service("rng", cli.listen, &cli.common, |metrics| rng::app(&cli.config, metrics).router)
 }

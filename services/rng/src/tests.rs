@@ -74,7 +74,7 @@ async fn every_route_waits_for_the_slot_and_those_for_operators_do_not() {
     {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         waiting.push(tokio::spawn(app.router.clone().oneshot(request)));
-        while app.slots.occupancy().waiting.now < waiting.len() as u32 {
+        while app.slots.waiting().now < waiting.len() as u32 {
             tokio::task::yield_now().await;
         }
     }
@@ -88,7 +88,7 @@ async fn every_route_waits_for_the_slot_and_those_for_operators_do_not() {
     for answer in waiting {
         answer.await.unwrap().unwrap();
     }
-    assert_eq!(app.slots.occupancy().busy.left, 6);
+    assert_eq!(app.slots.busy().left, 6);
 }
 
 #[tokio::test]
@@ -97,9 +97,9 @@ async fn a_large_answer_holds_the_slot_until_it_is_sent() {
     for (size, busy) in [(PIECE, 0), (PIECE + 1, 1)] {
         let request = Request::get(format!("/{size}")).body(Body::empty()).unwrap();
         let response = app.router.clone().oneshot(request).await.unwrap();
-        assert_eq!(app.slots.occupancy().busy.now, busy, "{size} bytes");
+        assert_eq!(app.slots.busy().now, busy, "{size} bytes");
         assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len() as u64, size);
-        assert_eq!(app.slots.occupancy().busy.now, 0);
+        assert_eq!(app.slots.busy().now, 0);
     }
 }
 

@@ -63,6 +63,9 @@ pub struct Config {
     /// How often the websocket ticks
     #[arg(long, env = "SESSION_TICK", value_parser = settings::timeout, default_value = "1s", value_name = "TIME")]
     pub tick: Duration,
+    /// The most websockets at a time
+    #[arg(long, env = "SESSION_MAX_SOCKETS", default_value = "1000", value_name = "N")]
+    pub max_sockets: usize,
     /// The most memory that `/eat` takes in all
     #[arg(long, env = "SESSION_EAT_MOST", value_parser = settings::size, default_value = "256MiB", value_name = "SIZE")]
     pub eat_most: u64,
@@ -121,10 +124,7 @@ pub fn app(config: Config, metrics: &Metrics, stop: CancellationToken, sockets: 
 
 /// Runs the program on its settings until SIGTERM or ^C.
 pub async fn run(config: Config, listen: SocketAddr, limits: &Limits) -> ExitCode {
-    let stop = match start::stop_on_signals() {
-        Ok(stop) => stop,
-        Err(error) => return start::fail("session", &format!("cannot wait for signals: {error}")),
-    };
+    let stop = start::stop_on_signals();
     let metrics = Metrics::new("session");
     let sockets = TaskTracker::new();
     let router = app(config, &metrics, stop, sockets.clone());
@@ -172,8 +172,18 @@ async fn note(State(service): Shared, headers: HeaderMap, text: String) -> Respo
 
 async fn upgrade(State(service): Shared, headers: HeaderMap, socket: WebSocketUpgrade) -> Response {
     let id = brought(&headers).map(str::to_owned);
-    let sockets = service.sockets.clone();
-    socket.on_upgrade(move |socket| sockets.track_future(socket::tick(socket, service, id)))
+    // Half of the files are for the connections that the server counts, and these are none of those any more.
+    let files = usize::try_from(host::file_limit() / 4).unwrap_or(usize::MAX);
+    let most = service.config.max_sockets.min(files);
+    if service.sockets.len() >= most {
+        let reason = format!("{} has {most} websockets, the most at a time\n", service.task);
+        return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+    }
+    let counted = service.sockets.token();
+    socket.on_upgrade(async move |socket| {
+        socket::tick(socket, service, id).await;
+        drop(counted);
+    })
 }
 
 #[derive(Debug, Deserialize)]

@@ -7,8 +7,13 @@ use tower::ServiceExt;
 use super::*;
 
 fn here() -> Router {
-    let config =
-        Config { node: "worker-1".into(), app_version: "2".into(), tick: Duration::from_secs(1), eat_most: 3 << 20 };
+    let config = Config {
+        node: "worker-1".into(),
+        app_version: "2".into(),
+        tick: Duration::from_secs(1),
+        max_sockets: 1,
+        eat_most: 3 << 20,
+    };
     app(config, &Metrics::new("session"), CancellationToken::new(), TaskTracker::new())
 }
 

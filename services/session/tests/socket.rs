@@ -18,7 +18,8 @@ const BOUND: Duration = Duration::from_secs(30);
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 fn start(address: &str) -> Program {
-    let mut program = Program::start(env!("CARGO_BIN_EXE_session"), &["--listen", address, "--tick=50ms"]);
+    let mut program =
+        Program::start(env!("CARGO_BIN_EXE_session"), &["--listen", address, "--tick=50ms", "--max-sockets=2"]);
     program.address();
     program
 }
@@ -45,6 +46,26 @@ async fn next(socket: &mut Socket) -> Message {
 async fn tick(socket: &mut Socket) -> (u64, String) {
     let tick: Value = serde_json::from_str(next(socket).await.to_text().unwrap()).unwrap();
     (tick["tick"].as_u64().unwrap(), tick["session"].as_str().unwrap().to_owned())
+}
+
+/// Others are still answered: a task that has as many as it takes is not ill.
+#[tokio::test]
+async fn more_websockets_than_it_takes_are_refused_until_one_ends() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let _task = start(&address);
+    let (mut first, mut second) = (open(&address, None).await, open(&address, None).await);
+    tick(&mut first).await;
+    tick(&mut second).await;
+    let refused = connect_async(format!("ws://{address}/ws")).await.unwrap_err();
+    assert!(refused.to_string().contains("503"), "{refused}");
+    assert!(testbed::get(&address, "/healthz").unwrap().head.contains("200"));
+    drop(first);
+    let again = async {
+        while connect_async(format!("ws://{address}/ws")).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(BOUND, again).await.expect("the first one's place is free");
 }
 
 #[tokio::test]

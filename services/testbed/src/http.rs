@@ -1,7 +1,8 @@
-//! One HTTP request over a plain connection, for looking at a service from outside.
+//! One HTTP request over a plain connection, for looking at a service from outside; and the simplest server, for looking at a client.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 /// An answer, taken apart.
@@ -55,3 +56,32 @@ pub fn request(address: &str, head: &str, body: &[u8]) -> Result<Answer, String>
         head.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(|| format!("no status in {head:?}"))?;
     Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
 }
+
+/// Starts a server that gives every request the same answer, until the process ends; tells of each request that it has got.
+///
+/// # Panics
+/// There is no free port.
+pub fn server(answer: &'static str) -> (SocketAddr, Receiver<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("a bound socket has an address");
+    let (tell, told) = channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, tell) = (stream.expect("a connection"), tell.clone());
+            std::thread::spawn(move || {
+                let mut request = [0; 4096];
+                while stream.read(&mut request).is_ok_and(|count| count > 0) {
+                    // Whoever does not want to know does not listen.
+                    let _ = tell.send(());
+                    if stream.write_all(answer.as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    (address, told)
+}
+
+/// An answer with a body of two bytes.
+pub const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";

@@ -12,7 +12,7 @@ mod redis_server;
 mod wait;
 
 pub use browser::{Browser, Page};
-pub use http::{Answer, get, post, request};
+pub use http::{Answer, OK, get, post, request, server};
 pub use mariadb_server::MariaDbServer;
 pub use program::{Program, binary, free_port};
 pub use proxy::Proxy;

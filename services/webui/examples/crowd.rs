@@ -7,14 +7,12 @@ mod crowd;
 
 use std::time::Duration;
 
-use ledger::Ledger;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut args = std::env::args().skip(1);
     let url = args.next().unwrap_or_else(|| "redis://127.0.0.1".to_owned());
     let workers = args.next().and_then(|count| count.parse().ok()).unwrap_or(3);
-    let ledger = Ledger::in_redis(&url).expect("a URL of Redis");
+    let ledger = ledger::in_redis(&url).expect("a URL of Redis");
     let mut crowd = crowd::Crowd::new(ledger);
     crowd.scale(workers);
     loop {

@@ -51,7 +51,7 @@ struct Service {
 /// Outside of a Tokio runtime.
 pub fn app(ledger: Ledger, metrics: &Metrics) -> Router {
     let watch = Watch::new(ledger.kind(), metrics);
-    tokio::spawn(watch.clone().run(ledger.clone()));
+    kit::start::vital(watch.clone().run(ledger.clone()));
     let asked = watch.clone();
     Router::new()
         .route("/json", get(public_json).fallback(wrong_method))
@@ -65,7 +65,7 @@ pub fn app(ledger: Ledger, metrics: &Metrics) -> Router {
 /// As the public application has it: `hashes` is what Redis answers to `GET hashes`, hence a string, or null before anything
 /// was counted.
 async fn public_json(State(Service { ledger, .. }): State<Service>) -> Response {
-    match watch::bounded(ledger.totals()).await {
+    match ledger.totals().await {
         Ok(totals) => {
             let hashes = totals.begun.then(|| totals.hashes.to_string());
             let now = milliseconds(ledger::now());

@@ -19,16 +19,13 @@ struct Cli {
     #[arg(long, env = "WEBUI_LISTEN", default_value = "[::]:80", value_name = "ADDRESS")]
     listen: SocketAddr,
     /// The Redis that the workers count in
-    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_name = "URL")]
-    redis_url: String,
+    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_parser = ledger::in_redis)]
+    redis_url: Ledger,
     #[command(flatten)]
     common: Common,
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    start::service("webui", cli.listen, &cli.common, |metrics| match Ledger::in_redis(&cli.redis_url) {
-        Ok(ledger) => Ok(webui::app(ledger, metrics)),
-        Err(error) => Err(format!("--redis-url, REDIS_URL: `{}`: {error}", cli.redis_url)),
-    })
+    start::service("webui", cli.listen, &cli.common, |metrics| webui::app(cli.redis_url, metrics))
 }

@@ -27,12 +27,12 @@ const JUDGED: (f64, f64) = (20.0, 60.0);
 /// The count may grow by so much faster than announced: a factor, and hashes a second.
 const TOLERANCE: (f64, f64) = (1.25, 0.5);
 
-/// When the ledger is back, so many seconds pass until every worker has reached it again and has told so.
-const SETTLING: f64 = 2.0;
+/// When the ledger was away, so many seconds pass until every worker has reached it again and has told so.
+const SETTLING: f64 = 3.0;
 
 /// A worker that could not hand in backs off up to ten seconds, and then hands in all at once. For so many seconds
-/// after the ledger's return, and for as long as it is remembered, the count says nothing about unannounced workers.
-const BACKLOG: f64 = 15.0;
+/// after the ledger was away, and for as long as it is remembered, the count says nothing about unannounced workers.
+const BACKLOG: f64 = 16.0;
 
 /// What all workers did is taken over so many seconds, which ended so many seconds ago: by then every worker has told
 /// what it did in them.
@@ -55,9 +55,8 @@ pub struct Meter {
     heard: Option<f64>,
     /// When a worker announced what its requests to rng and hasher took.
     times: VecDeque<(f64, Mean, Mean)>,
-    interrupted: bool,
-    /// When the ledger came back.
-    back: Option<f64>,
+    /// When the ledger was away last.
+    away: Option<f64>,
 }
 
 /// What the meter shows.
@@ -89,17 +88,14 @@ pub struct Latency {
 
 impl Meter {
     /// The ledger is away.
-    pub fn interrupt(&mut self) {
-        self.interrupted = true;
+    pub fn interrupt(&mut self, now: f64) {
+        self.away = Some(now);
+        self.begin_anew();
+        self.tracks.values_mut().for_each(|track| track.excuse(now));
     }
 
     /// Takes what the ledger answered.
     pub fn read(&mut self, now: f64, hashes: i64, announcements: &[Announcement]) -> Reading {
-        if std::mem::take(&mut self.interrupted) {
-            self.back = Some(now);
-            self.begin_anew();
-            self.tracks.values_mut().for_each(|track| track.excuse(now));
-        }
         let workers = self.hear(now, announcements);
         // The count was set back, by a person who starts afresh.
         if self.counted.last().is_some_and(|(_, last)| last > hashes as f64) {
@@ -137,8 +133,7 @@ impl Meter {
     }
 
     fn speed(&self, now: f64, announced: f64) -> Speed {
-        let since_back = self.back.map_or(f64::INFINITY, |back| now - back);
-        if since_back < SETTLING {
+        if self.away.is_some_and(|away| now - away < SETTLING) {
             return Speed::default();
         }
         let unannounced = self.unannounced(now);
@@ -154,7 +149,7 @@ impl Meter {
 
     /// Whether more is counted than the announced workers do: for long enough to be sure, and still.
     fn unannounced(&self, now: f64) -> bool {
-        let from = self.counted.first().map_or(now, |(time, _)| time).max(self.back.map_or(0.0, |back| back + BACKLOG));
+        let from = self.counted.first().map_or(now, |(time, _)| time).max(self.away.map_or(0.0, |away| away + BACKLOG));
         let more = |span| {
             let known = self.announced.slope(span, FEWEST)? * TOLERANCE.0 + TOLERANCE.1;
             Some(self.counted.slope(span, FEWEST)? > known)
@@ -267,7 +262,9 @@ mod tests {
         for second in 2..30 {
             speed(&mut meter, second, i64::from(second * 10), &ten(second));
         }
-        meter.interrupt();
+        for second in 30..60 {
+            meter.interrupt(f64::from(second));
+        }
         for second in 60..150 {
             // What was mined in 30 s arrives 8 s after the return.
             let hashes = if second < 68 { 290 } else { i64::from(second * 10) };

@@ -31,7 +31,7 @@ async fn json(app: &Router, path: &str) -> Value {
 
 #[tokio::test]
 async fn the_page_and_its_files_are_served_without_another_host() {
-    let app = here(&Ledger::in_memory());
+    let app = here(&ledger::in_memory());
     for (path, kind) in [
         ("/", "text/html; charset=utf-8"),
         ("/index.html", "text/html; charset=utf-8"),
@@ -62,7 +62,7 @@ async fn the_page_and_its_files_are_served_without_another_host() {
 
 #[tokio::test]
 async fn every_file_that_the_page_names_is_there() {
-    let app = here(&Ledger::in_memory());
+    let app = here(&ledger::in_memory());
     let (_, _, page) = get(&app, "/").await;
     let mut named = 0;
     for part in page.split(['"']) {
@@ -76,7 +76,7 @@ async fn every_file_that_the_page_names_is_there() {
 
 #[tokio::test]
 async fn the_public_json_has_the_public_types() {
-    let ledger = Ledger::in_memory();
+    let ledger = ledger::in_memory();
     let app = here(&ledger);
     let before = json(&app, "/json").await;
     assert_eq!((&before["hashes"], &before["coins"]), (&Value::Null, &Value::from(0)));
@@ -91,7 +91,7 @@ async fn the_public_json_has_the_public_types() {
 
 #[tokio::test(start_paused = true)]
 async fn the_state_follows_the_ledger() {
-    let ledger = Ledger::in_memory();
+    let ledger = ledger::in_memory();
     let app = here(&ledger);
     for second in 1..=5u64 {
         for id in ["a", "b"] {
@@ -128,7 +128,7 @@ async fn the_state_follows_the_ledger() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_ready_once_the_ledger_has_answered() {
-    let app = here(&Ledger::in_memory());
+    let app = here(&ledger::in_memory());
     // The watching task has not had its turn yet.
     let (status, _, body) = get(&app, "/readyz").await;
     assert_eq!((status, body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "not ready: memory has not answered yet\n"));
@@ -140,7 +140,7 @@ async fn it_is_ready_once_the_ledger_has_answered() {
 
 #[tokio::test]
 async fn other_methods_and_paths_are_refused() {
-    let app = here(&Ledger::in_memory());
+    let app = here(&ledger::in_memory());
     for path in ["/", "/index.html", "/page.js", "/json", "/api/state"] {
         for method in [Method::POST, Method::PUT, Method::DELETE, Method::PATCH] {
             let request = Request::builder().method(&method).uri(path).body(Body::empty()).unwrap();

@@ -1,12 +1,12 @@
 //! The task that asks the ledger once a second, and what it has seen.
 
-use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kit::metrics::Metrics;
 use ledger::{Error, Ledger, Totals, Workers};
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use serde::Serialize;
@@ -20,15 +20,15 @@ use crate::milliseconds;
 /// How often the ledger is asked.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// How long the ledger has for an answer before it counts as away.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// What the task has seen, for the routes.
 #[derive(Debug)]
 pub struct Watch {
     /// The time of day when the program began, and a clock that is never set: a graph over time must not jump.
     began: (f64, Instant),
-    gauges: Gauges,
+    up: Gauge,
+    failures: Counter,
+    workers: Gauge,
+    speed: Gauge<f64, AtomicU64>,
     seen: Mutex<Seen>,
 }
 
@@ -55,26 +55,20 @@ struct Health {
     reason: Option<String>,
 }
 
-#[derive(Debug, Default)]
-struct Gauges {
-    up: Gauge,
-    failures: Counter,
-    workers: Gauge,
-    speed: Gauge<f64, AtomicU64>,
-}
-
 impl Watch {
     pub fn new(kind: &'static str, metrics: &Metrics) -> Arc<Self> {
-        let gauges = Gauges::default();
-        metrics.register(|registry| {
-            registry.register("ledger_up", "1 while the ledger answers", gauges.up.clone());
-            registry.register("ledger_failures", "Times that the ledger did not answer", gauges.failures.clone());
-            registry.register("workers", "Workers that have announced themselves", gauges.workers.clone());
-            registry.register("hashes_per_second", "The speed that the page shows", gauges.speed.clone());
-        });
         let began = (ledger::now(), Instant::now());
         let ledger = Health { kind, since: milliseconds(began.0), ..Health::default() };
-        Arc::new(Self { began, gauges, seen: Mutex::new(Seen { ledger, ..Seen::default() }) })
+        let seen = Mutex::new(Seen { ledger, ..Seen::default() });
+        let (up, failures, workers, speed) = Default::default();
+        let watch = Self { began, up, failures, workers, speed, seen };
+        metrics.register(|registry| {
+            registry.register("ledger_up", "1 while the ledger answers", watch.up.clone());
+            registry.register("ledger_failures", "Times that the ledger did not answer", watch.failures.clone());
+            registry.register("workers", "Workers that have announced themselves", watch.workers.clone());
+            registry.register("hashes_per_second", "The speed that the page shows", watch.speed.clone());
+        });
+        Arc::new(watch)
     }
 
     /// Asks once a second, for ever.
@@ -84,13 +78,14 @@ impl Watch {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.note(bounded(ask(&ledger)).await);
+            let answer = async { Ok((ledger.totals().await?, ledger.workers().await?)) };
+            self.note(answer.await);
         }
     }
 
     /// Ready while the ledger answers.
     pub fn ready(&self) -> Result<(), String> {
-        match &self.seen().ledger {
+        match &self.seen.lock().ledger {
             Health { ok: true, .. } => Ok(()),
             Health { kind, reason: Some(reason), .. } => Err(format!("{kind} is away: {reason}")),
             Health { kind, .. } => Err(format!("{kind} has not answered yet")),
@@ -99,7 +94,7 @@ impl Watch {
 
     /// `/api/state`: all that the page shows, with the samples after a number. Times are seconds since 1970.
     pub fn state(&self, after: u64) -> Value {
-        let seen = self.seen();
+        let seen = self.seen.lock();
         json!({
             "now": milliseconds(self.now()),
             "ledger": seen.ledger,
@@ -113,9 +108,9 @@ impl Watch {
         })
     }
 
-    fn note(&self, answer: Result<(Totals, Workers), String>) {
+    fn note(&self, answer: Result<(Totals, Workers), Error>) {
         let now = self.now();
-        let mut seen = self.seen();
+        let mut seen = self.seen.lock();
         let Seen { ledger, totals, reading, workers_problem, history, meter } = &mut *seen;
         match answer {
             Ok((counted, workers)) => {
@@ -128,27 +123,23 @@ impl Watch {
                 *workers_problem = problem;
                 turn(ledger, now, None);
             }
-            Err(reason) => {
-                self.gauges.failures.inc();
-                meter.interrupt();
+            Err(error) => {
+                self.failures.inc();
+                meter.interrupt(now);
                 (reading.speed, reading.latency) = Default::default();
-                turn(ledger, now, Some(reason));
+                turn(ledger, now, Some(error.to_string()));
             }
         }
         let workers = ledger.ok.then_some(reading.workers.len());
         let (speed, latency) = (reading.speed.hashes_per_second, reading.latency);
-        self.gauges.up.set(i64::from(ledger.ok));
-        self.gauges.workers.set(workers.unwrap_or_default() as i64);
-        self.gauges.speed.set(speed.unwrap_or_default());
+        self.up.set(i64::from(ledger.ok));
+        self.workers.set(workers.unwrap_or_default() as i64);
+        self.speed.set(speed.unwrap_or_default());
         history.push(Sample(0, milliseconds(now), speed, workers, latency.rng_ms, latency.hasher_ms));
     }
 
     fn now(&self) -> f64 {
         self.began.0 + self.began.1.elapsed().as_secs_f64()
-    }
-
-    fn seen(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,16 +158,4 @@ fn turn(health: &mut Health, now: f64, reason: Option<String>) {
         (*ok, *since) = (reason.is_none(), milliseconds(now));
     }
     *before = reason;
-}
-
-/// Waits for the ledger, but not for ever; the error is for people.
-pub async fn bounded<T>(question: impl Future<Output = Result<T, Error>>) -> Result<T, String> {
-    match tokio::time::timeout(PATIENCE, question).await {
-        Ok(answer) => answer.map_err(|error| error.to_string()),
-        Err(_) => Err(format!("no answer within {} s", PATIENCE.as_secs())),
-    }
-}
-
-async fn ask(ledger: &Ledger) -> Result<(Totals, Workers), Error> {
-    Ok((ledger.totals().await?, ledger.workers().await?))
 }

@@ -8,7 +8,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use crowd::Crowd;
-use ledger::Ledger;
 use serde_json::{Value, json};
 use testbed::{Browser, Page, Program, RedisServer, free_port};
 use tokio::sync::watch;
@@ -28,7 +27,7 @@ fn start(address: &str, redis: &RedisServer) -> Program {
 
 /// Plays as many workers as the other end of the channel says.
 fn play(redis: &RedisServer) -> watch::Sender<usize> {
-    let ledger = Ledger::in_redis(&redis.url()).unwrap();
+    let ledger = ledger::in_redis(&redis.url()).unwrap();
     let (count, mut counts) = watch::channel(0);
     tokio::spawn(async move {
         let mut crowd = Crowd::new(ledger);

@@ -1,12 +1,12 @@
 //! What a worker has done: hashes and coins to be committed, times and failures to be told.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use kit::host;
 use kit::metrics::duration_buckets;
 use ledger::{Announcement, Batch, Coin, Mean};
+use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -89,7 +89,7 @@ impl Account {
     pub fn accept(&self, hash: Hash) {
         self.loop_times.observe(hash.whole.as_secs_f64());
         self.uncommitted.inc();
-        let Books { told, loop_times, batch, .. } = &mut *self.books();
+        let Books { told, loop_times, batch, .. } = &mut *self.books.lock();
         told.hashes += 1;
         told.last_hash = self.began.elapsed().as_secs_f64();
         told.rng = told.rng.and(Mean::of(hash.rng));
@@ -109,7 +109,7 @@ impl Account {
     pub async fn has_room(&self) {
         loop {
             let freed = self.room.notified();
-            if self.books().batch.coins.len() < self.most_coins {
+            if self.books.lock().batch.coins.len() < self.most_coins {
                 return;
             }
             freed.await;
@@ -118,7 +118,7 @@ impl Account {
 
     /// Takes what no batch holds yet as the next one, if there is anything.
     pub fn take(&self) -> Option<Batch> {
-        let mut books = self.books();
+        let mut books = self.books.lock();
         let next = Batch { number: books.batch.number + 1, ..Batch::default() };
         let taken = (books.batch.hashes > 0).then(|| std::mem::replace(&mut books.batch, next));
         drop(books);
@@ -133,42 +133,38 @@ impl Account {
 
     /// What has been done up to now.
     pub fn outcome(&self) -> Outcome {
-        let accepted = self.books().told.hashes;
+        let accepted = self.books.lock().told.hashes;
         Outcome { accepted, committed: accepted - self.uncommitted.get() as u64 }
     }
 
     /// Notes a request that failed.
     pub fn failed(&self, service: &'static str, cause: &'static str) {
         self.failures.get_or_create(&[("service", service), ("cause", cause)]).inc();
-        self.books().told.failures += 1;
+        self.books.lock().told.failures += 1;
     }
 
     /// Notes that the ledger answers, or else why not.
     pub fn set_ledger(&self, problem: Option<String>) {
-        self.books().ledger = problem;
+        self.books.lock().ledger = problem;
     }
 
     /// Ready while the ledger answers.
     pub fn ready(&self) -> Result<(), String> {
-        self.books().ledger.clone().map_or(Ok(()), Err)
+        self.books.lock().ledger.clone().map_or(Ok(()), Err)
     }
 
     /// The name under which the worker announces itself and commits batches.
     pub fn id(&self) -> String {
-        self.books().told.id.clone()
+        self.books.lock().told.id.clone()
     }
 
     /// What there is to tell; begins new means.
     pub fn report(&self, state: String) -> Announcement {
-        let Books { told, loop_times, .. } = &mut *self.books();
+        let Books { told, loop_times, .. } = &mut *self.books.lock();
         let loop_times = loop_times.iter().map(|(time, count)| (*time, *count)).collect();
         let report = Announcement { now: ledger::now(), state, loop_times, ..told.clone() };
         (told.rng, told.hasher) = Default::default();
         report
-    }
-
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

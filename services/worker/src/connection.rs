@@ -1,6 +1,7 @@
 //! One HTTP/1.1 connection to a service.
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::time::Duration;
@@ -59,8 +60,8 @@ impl Connection {
                 biased;
                 answer = &mut exchange => (answer, false),
                 // Its errors are told by the exchange. A connection whose end came with the answer would never say another
-                // word.
-                _ = &mut self.driver => (exchange.await, true),
+                // word, and is closed without a shutdown before.
+                _ = poll_fn(|context| self.driver.poll_without_shutdown(context)) => (exchange.await, true),
             }
         };
         let goes_on = answer.is_ok() && !ended;

@@ -3,9 +3,10 @@
 //! A trouble begins with the first failure and ends when nothing has failed for [`CALM`]: one bad replica among several,
 //! whose failures come between good answers, is one trouble, with one log line a cause.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::account::Account;
@@ -51,7 +52,7 @@ impl Health {
     }
 
     fn note_success(&self) {
-        let mut state = self.state();
+        let mut state = self.trouble.lock();
         let Some(trouble) = &mut *state else { return };
         if trouble.down.take().is_some() {
             self.recovered.notify_waiters();
@@ -66,7 +67,7 @@ impl Health {
     fn note_failure(&self, failure: &Failure) {
         let (now, cause) = (Instant::now(), failure.cause());
         self.account.failed(self.service, cause);
-        let mut state = self.state();
+        let mut state = self.trouble.lock();
         let begun = || Trouble { since: now, last: now, failures: 0, told: Vec::new(), down: None };
         let trouble = state.get_or_insert_with(begun);
         trouble.last = now;
@@ -81,12 +82,8 @@ impl Health {
 
     /// What the worker waits for, while the service gives no good answers.
     pub fn trouble(&self) -> Option<String> {
-        let state = self.state();
+        let state = self.trouble.lock();
         let failure = state.as_ref()?.down.as_ref()?;
         Some(format!("waits for {}: {failure}", self.service))
-    }
-
-    fn state(&self) -> MutexGuard<'_, Option<Trouble>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

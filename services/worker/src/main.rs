@@ -18,8 +18,8 @@ struct Cli {
     #[command(flatten)]
     config: worker::Config,
     /// Where Redis is
-    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_name = "URL")]
-    redis_url: String,
+    #[arg(long, env = "REDIS_URL", default_value = "redis://redis", value_parser = ledger::in_redis)]
+    redis_url: Ledger,
     /// Address and port for /healthz, /readyz and /metrics; none unless given
     #[arg(long, env = "WORKER_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
@@ -35,11 +35,6 @@ fn main() -> ExitCode {
             None => start::fail("worker", "nothing to ask: it listens only where --listen or WORKER_LISTEN is given"),
         };
     }
-    // The client of Redis starts a task of its own, so it is made inside the runtime.
-    start::on_one_thread(&cli.common.logs, async {
-        match Ledger::in_redis(&cli.redis_url) {
-            Ok(ledger) => worker::program::run(Worker::new(cli.config, ledger), cli.listen, &cli.common.limits).await,
-            Err(error) => start::usage("worker", &format!("--redis-url, REDIS_URL: `{}`: {error}", cli.redis_url)),
-        }
-    })
+    let worker = Worker::new(cli.config, cli.redis_url);
+    start::on_one_thread(&cli.common.logs, worker::program::run(worker, cli.listen, &cli.common.limits))
 }

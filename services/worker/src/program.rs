@@ -13,10 +13,9 @@ use crate::{Outcome, Worker};
 pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) -> ExitCode {
     let metrics = Metrics::new("worker");
     let routes = worker.routes(&metrics);
-    let open = |address| start::open("worker", address);
-    let ready = start::stop_on_signals().and_then(|stop| Ok((stop, listen.map(open).transpose()?)));
-    let (stop, listener) = match ready {
-        Ok(ready) => ready,
+    let stop = start::stop_on_signals();
+    let listener = match listen.map(|address| start::open("worker", address)).transpose() {
+        Ok(listener) => listener,
         Err(reason) => return start::fail("worker", &reason),
     };
     tracing::info!(id = worker.account.id(), "mining");

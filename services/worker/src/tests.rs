@@ -39,7 +39,7 @@ async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 async fn a_worker_with_as_many_coins_as_fit_pauses_and_stops_at_once_with_nothing_lost() {
     // Flushed in an hour, so that the coins are not committed meanwhile.
     let config = Config { loops: 4, flush_interval: Duration::from_secs(3600), ..quick() };
-    let ledger = Ledger::in_memory();
+    let ledger = ledger::in_memory();
     let mut worker = Worker::new(config, ledger.clone());
     worker.account = Arc::new(Account::new(4, 100));
     let account = worker.account.clone();
@@ -62,7 +62,7 @@ async fn a_worker_with_as_many_coins_as_fit_pauses_and_stops_at_once_with_nothin
 #[tokio::test]
 async fn a_worker_is_not_ready_before_it_has_spoken_to_the_ledger() {
     let config = Config { flush_interval: Duration::from_millis(20), ..quick() };
-    let worker = Worker::new(config, Ledger::in_memory());
+    let worker = Worker::new(config, ledger::in_memory());
     let account = worker.account.clone();
     assert_eq!(account.ready(), Err("Redis has not answered yet".to_owned()));
     let stop = CancellationToken::new();
@@ -81,7 +81,7 @@ async fn one_bad_replica_among_several_is_one_trouble_with_one_prober() {
         _ => [7; 32].into_response(),
     }));
     let config = Config { rng_url, think: Duration::from_millis(1), loops: 5, ..quick() };
-    let worker = Worker::new(config, Ledger::in_memory());
+    let worker = Worker::new(config, ledger::in_memory());
     let log = log_of(async {
         let (config, account) = (&worker.config, &worker.account);
         let upstreams = [Upstream::rng(config, account), Upstream::hasher(config, account)];

@@ -71,7 +71,7 @@ struct Mining {
 
 impl Mining {
     fn start(config: Config) -> Self {
-        let ledger = Ledger::in_memory();
+        let ledger = ledger::in_memory();
         let stop = CancellationToken::new();
         let worker = tokio::spawn(Worker::new(config, ledger.clone()).run(stop.clone(), PATIENCE));
         Self { ledger, stop, worker }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-/// Prints completions for a shell
+/// Print completions for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lab completions bash > ~/.local/share/bash-completion/completions/lab")]
 pub struct Args {
@@ -14,6 +14,9 @@ pub struct Args {
 
 /// Writes the completions to standard output.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "lab", &mut std::io::stdout());
+    // The generators take no refusal: what they write is put together first.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::Cli::command(), "lab", &mut script);
+    anstream::print!("{}", String::from_utf8(script)?);
     Ok(ExitCode::SUCCESS)
 }

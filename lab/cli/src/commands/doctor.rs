@@ -9,7 +9,7 @@ use cluster::{Subnet, doctor};
 /// The exit code when something is bad.
 const BAD: u8 = 3;
 
-/// Looks at this machine or node: engine, kernel, ports, addresses, disk, clock; says what to do
+/// Look at this machine or node: engine, kernel, ports, addresses, disk, clock; says what to do
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Exit code 3 when a line is bad.
 
@@ -38,10 +38,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
                 Level::Bad => ("bad    ", AnsiColor::Red),
             };
             let style = Style::new().fg_color(Some(colour.into()));
-            anstream::println!("{style}{word}{style:#}  {:<14} {}", finding.what, finding.found);
-            if let Some(remedy) = &finding.remedy {
-                anstream::println!("                         {remedy}");
-            }
+            let margin = format!("{word}  {:<14} ", finding.what);
+            let text = match &finding.remedy {
+                Some(remedy) => format!("{}\n{remedy}", finding.found),
+                None => finding.found.clone(),
+            };
+            let shown = guide::render::message(&margin, &text, super::guide::style());
+            anstream::print!("{style}{word}{style:#}{}", &shown[word.len()..]);
         }
     }
     let bad = findings.iter().any(|finding| finding.level == Level::Bad);

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::{Subcommand, ValueEnum};
 use cluster::{DEFAULT_NAME, Outer, image, standin};
 
-/// Gets the public images that the labs use, also where no public registry is reachable
+/// Get the public images that the labs use, also where no public registry is reachable
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Where no public registry is reachable, the images are built from Debian's packages under the same

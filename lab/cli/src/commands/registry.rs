@@ -14,7 +14,7 @@ use super::manager::Manager;
 /// How long its tasks may take to stop; Swarm kills those that do not after 10 s.
 const REMOVED_WITHIN: Duration = Duration::from_secs(30);
 
-/// Runs a registry inside the swarm, which answers as 127.0.0.1:5000 on every node
+/// Run a registry inside the swarm, which answers as 127.0.0.1:5000 on every node
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "With IPVS in the kernel the routing mesh makes it answer on every node; without, a task on each node

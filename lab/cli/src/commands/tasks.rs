@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::manager::Manager;
 
-/// Prints every task slot of the swarm, or of one service: its task, status and node
+/// Print every task slot of the swarm, or of one service: its task, status and node
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Status: pending (new, pending, assigned, accepted), running (preparing, ready, starting, running),

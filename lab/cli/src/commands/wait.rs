@@ -9,7 +9,10 @@ use swarm::{Swarm, patient};
 
 use super::manager::Manager;
 
-/// Waits until something on the Swarm is so, within a bound
+/// Swarm has noted by then what it was asked for, and how it ended.
+const NOTED_WITHIN: Duration = Duration::from_millis(500);
+
+/// Wait until something on the Swarm is so, within a bound
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   lab wait service rng
@@ -97,6 +100,19 @@ async fn until(common: &Common, look: impl AsyncFn() -> anyhow::Result<Option<St
 }
 
 async fn service(swarm: &Swarm, name: &str) -> anyhow::Result<Option<String>> {
+    match under_way(swarm, name).await? {
+        None => {
+            // An update that was asked for a moment ago is noted only when Swarm begins with it, and one that has ended is
+            // noted after its tasks: whoever updates in between is told "update out of sequence".
+            tokio::time::sleep(NOTED_WITHIN).await;
+            under_way(swarm, name).await
+        }
+        some => Ok(some),
+    }
+}
+
+/// What of a service is not as it should be.
+async fn under_way(swarm: &Swarm, name: &str) -> anyhow::Result<Option<String>> {
     let busy = swarm.service(name).await?.update.is_some_and(|update| update.busy());
     let whole = swarm.whole(name).await?;
     Ok((busy || !whole)

@@ -9,10 +9,7 @@ use crate::place::Place;
 pub const KINDS: [&str; 10] =
     ["service", "task", "node", "network", "container", "volume", "config", "secret", "image", "engine"];
 
-/// A word for the shell, whatever is in it.
-pub fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
+pub use cluster::quoted;
 
 /// Inspects something on a node: a list of what has that name, empty where nothing has. `task` takes a service's name and
 /// gives its tasks that should run; `engine` takes no name.

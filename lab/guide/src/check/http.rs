@@ -1,8 +1,9 @@
 //! Asking over HTTP, without TLS; for that there is `run NODE "curl ..."`.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
 use swarm::patient;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -74,7 +75,10 @@ impl Request {
     /// Sends it and reads the answer; of an answer to an upgrade, only the headers.
     pub async fn send(&self, address: &str, port: u16) -> Result<Answer> {
         let ask = async {
-            let mut stream = TcpStream::connect((address, port)).await.context("the connection is refused")?;
+            let mut stream = TcpStream::connect((address, port)).await.map_err(|error| match error.kind() {
+                ErrorKind::ConnectionRefused => anyhow!("the connection is refused"),
+                _ => anyhow!(error).context("no connection"),
+            })?;
             stream.write_all(self.text(address).as_bytes()).await?;
             let mut answer = Vec::new();
             if self.upgrade {

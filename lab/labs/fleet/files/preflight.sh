@@ -1,7 +1,9 @@
 #!/bin/sh
-# Says for each node of the swarm whether a folder is there: preflight.sh FOLDER, on a manager. It ends with 1 where one lacks it.
+# Says for each node of the swarm whether a folder is there: preflight.sh
+# FOLDER, on a manager. It ends with 1 where one lacks it.
 #
-# A job looks, once on each node. It sees the whole disk of the node, and may write nowhere.
+# A job looks, once on each node. It sees the whole disk of the node, and may
+# write nowhere.
 set -eu
 folder=$1
 docker service create --quiet --detach --name preflight --mode global-job --restart-condition none --mount type=bind,source=/,target=/node,readonly \

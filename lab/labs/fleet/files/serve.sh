@@ -1,5 +1,6 @@
 #!/bin/sh
-# Gives the registry another certificate, and waits until it answers with that: serve.sh FOLDER FILE, as certificate.sh made them.
+# Gives the registry another certificate, and waits until it answers with
+# that: serve.sh FOLDER FILE, as certificate.sh made them.
 set -eu
 served=~/work/fleet/served
 mkdir -p $served

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Plants a fault on a node that chance picks, and knows which: fault.sh plant | node | reason | mend
+# Plants a fault on a node that chance picks, and knows which: fault.sh plant
+# | node | reason | mend
 #
-# A program lies in /srv/sampler on each node, and a global service starts it from there. On one node something is not as on the others:
-# `folder` (there is none), `program` (it is not there) or `setting` (it is wrong). Whoever reads this file's memory spoils the riddle.
+# A program lies in /srv/sampler on each node, and a global service starts it
+# from there. On one node something is not as on the others: `folder` (there
+# is none), `program` (it is not there) or `setting` (it is wrong). Whoever
+# reads this file's memory spoils the riddle.
 set -eu
 memory=${TMPDIR:-/var/tmp}/swarmlab-fault
 image=127.0.0.1:5000/busybox:1
 
-# Runs a script on the nodes that a constraint names, with the node's folder /srv in /srv: on NAME CONSTRAINT SCRIPT
+# Runs a script on the nodes that a constraint names, with the node's folder
+# /srv in /srv: on NAME CONSTRAINT SCRIPT
 on() {
     docker service rm "sampler-$1" >/dev/null 2>&1 || true
     docker service create --quiet --detach --name "sampler-$1" --mode global-job --constraint "$2" --restart-condition none \
@@ -23,7 +27,8 @@ on() {
     docker service rm "sampler-$1" >/dev/null
 }
 
-# What is right on each node. The program says a line a second; a setting that is no number ends it.
+# What is right on each node. The program says a line a second; a setting that
+# is no number ends it.
 right='mkdir -p /srv/sampler && echo 1 > /srv/sampler/every && cat > /srv/sampler/run <<EOF
 #!/bin/sh
 read -r every < /srv/sampler/every

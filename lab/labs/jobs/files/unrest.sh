@@ -1,6 +1,6 @@
 #!/bin/sh
-# Kills workers of the workflow that run on this node, one by one and at random moments, with the signal that nobody can catch:
-# unrest.sh SECONDS
+# Kills workers of the workflow that run on this node, one by one and at
+# random moments, with the signal that nobody can catch: unrest.sh SECONDS
 set -eu
 end=$(($(date +%s) + $1))
 killed=0

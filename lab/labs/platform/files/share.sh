@@ -1,6 +1,8 @@
 #!/bin/sh
-# Measures a way of sharing: share.sh NAME [SECONDS]. It gives the balancer the file nginx/NAME.conf, loads it with 12 requests at a
-# time, and says how it did, how many percent of the requests each server got, and how long they took at the balancer.
+# Measures a way of sharing: share.sh NAME [SECONDS]. It gives the balancer
+# the file nginx/NAME.conf, loads it with 12 requests at a time, and says how
+# it did, how many percent of the requests each server got, and how long they
+# took at the balancer.
 set -eu
 cp "$(dirname "$0")/nginx/$1.conf" ~/work/platform/nginx.conf
 docker exec balancer nginx -s reload 2>/dev/null
@@ -8,10 +10,12 @@ docker exec balancer nginx -s reload 2>/dev/null
 sleep 2
 since=$(date +%s)
 seconds=${2:-10}
-# On a machine that has other things to do it warns, and ends with a code of its own: the shares are right all the same.
+# On a machine that has other things to do it warns, and ends with a code of
+# its own: the shares are right all the same.
 load() { loadgen bench -d "${seconds}s" -c "$1" "http://127.0.0.1:8000/$2" || true; }
 case $1 in
-    # Who is told apart by a name has one: twelve users, each with a request at a time.
+    # Who is told apart by a name has one: twelve users, each with a request
+    # at a time.
     hash)
         for user in $(seq 12); do load 1 "?user=$user" >/dev/null 2>&1 & done
         wait

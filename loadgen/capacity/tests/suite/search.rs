@@ -90,6 +90,20 @@ fn the_highest_rate_that_may_be_tried_is_an_answer() {
     assert!(steps.last().is_some_and(|step| step.length >= options.confirm));
 }
 
+/// Thirty requests, none of them slow, say little of the slowest hundredth; they were once called proof.
+#[test]
+fn a_rate_with_too_few_requests_is_no_answer() {
+    let options = Options { from: 1.0, most: 1.0, ..Options::default() };
+    let (answer, evidence) = search(&mut queue(), &objectives(), &options, &mut |_| {}).expect("it cannot fail");
+    assert_eq!(answer, Answer::Unsettled { holds: Some(1.0), fails: None });
+    let result = Capacity::of("x", "constant", &objectives(), &options, &answer, &evidence);
+    assert!(result.rates.iter().all(|rate| rate.holds && !rate.sure), "{:#?}", result.rates);
+    assert!(result.sentence.contains("too few requests"), "{}", result.sentence);
+    let longer = Options { confirm: Duration::from_secs(600), ..options };
+    let (answer, _) = run(&mut queue(), &longer);
+    assert_eq!(answer, Answer::AtLeast { holds: 1.0 });
+}
+
 #[test]
 fn the_page_shows_the_curve_and_escapes_what_comes_from_outside() {
     let options = Options::default();

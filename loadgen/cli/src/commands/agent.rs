@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use agents::{Heard, Token};
 use anyhow::Context;
 
-use super::WrongUsage;
 use super::sender::read_token;
 use super::stop::stop_on_signals;
+use super::{WrongUsage, out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,7 +23,7 @@ Examples:
 An agent obeys whoever proves to have the token, one at a time, and nobody else. It ends its run when it has heard nothing
 for 5 seconds, and waits for the next. It listens on the address that it is given and on no other.";
 
-/// Sends its part of the load of a coordinator on another machine
+/// Send its part of the load of a coordinator on another machine
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -51,7 +51,7 @@ pub struct Args {
 /// Runs until it is ended by a signal, or with `--join` until its coordinator is gone.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     if args.new_token {
-        println!("{}", Token::random().text());
+        out::line(Token::random().text())?;
         return Ok(ExitCode::SUCCESS);
     }
     let file = args.token_file.as_ref().ok_or_else(|| WrongUsage::new("--token-file is missing"))?;
@@ -61,7 +61,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         agents::join(coordinator, &token, &stop, &tell).with_context(|| format!("coordinator {coordinator}"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if args.listen.ip().is_unspecified() && !args.all_interfaces {
+    // `[::ffff:0.0.0.0]` is every interface, too.
+    if args.listen.ip().to_canonical().is_unspecified() && !args.all_interfaces {
         return Err(WrongUsage::new(format!(
             "{} is every interface of this machine: name the address that the coordinator reaches, or say --all-interfaces",
             args.listen.ip()
@@ -70,7 +71,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let listener = TcpListener::bind(args.listen).with_context(|| format!("cannot listen on {}", args.listen))?;
     let address = listener.local_addr().context("the port cannot be told")?;
-    anstream::println!("agent waits on {address}");
+    out::line(format_args!("agent waits on {address}"))?;
     agents::serve(&listener, &token, &stop, &tell).context("no connection can be taken")?;
     Ok(ExitCode::SUCCESS)
 }

@@ -15,6 +15,8 @@ use super::WrongUsage;
 use super::arrivals::ArrivalsArgs;
 use super::bench::summary::time;
 use super::bench::values;
+use super::out;
+use super::prose::prose;
 use super::request::RequestArgs;
 use super::sender::SenderArgs;
 use super::stop::stop_on_signals;
@@ -33,14 +35,17 @@ the lower one by a long run. A backlog that grows fails a rate, whatever the tim
 errors, fewer than 1 % are asked for. It takes two to five minutes; ^C ends it with what is known so far.
 
 Exit codes:
-  0    found and confirmed
-  1    it could not be done, or the verdicts did not settle
+  0    found and confirmed, or kept without doubt at --up-to
+  1    it could not be done, or the verdicts did not settle, or too few requests were measured to be sure
   2    wrong usage
   3    the objectives are kept at no rate
   4    the generator was the limit: the capacity is at least what it says
   130  ended by ^C";
 
-/// Finds the highest rate at which a service keeps its objectives
+/// The first rate to try where none is asked for, in requests a second.
+const FIRST: f64 = 50.0;
+
+/// Find the highest rate at which a service keeps its objectives
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -52,11 +57,11 @@ pub struct Args {
     #[arg(long, value_name = "CONDITION", required = true)]
     objective: Vec<Objective>,
 
-    /// The first rate to try
-    #[arg(long, value_name = "RATE", value_parser = values::rate, default_value = "50")]
-    from: f64,
+    /// The first rate to try [default: 50, or that of --up-to where it is lower]
+    #[arg(long, value_name = "RATE", value_parser = values::rate)]
+    from: Option<f64>,
 
-    /// No rate above this is tried
+    /// No rate above this is tried; where it holds, that is the answer
     #[arg(long, value_name = "RATE", value_parser = values::rate, default_value = "1000000")]
     up_to: f64,
 
@@ -95,22 +100,29 @@ pub struct Args {
 }
 
 impl Args {
+    fn from(&self) -> f64 {
+        self.from.unwrap_or(FIRST.min(self.up_to))
+    }
+
     fn options(&self) -> Result<Options, WrongUsage> {
         let positive = |name: &str, value: f64| match value > 0.0 && value.is_finite() {
             true => Ok(()),
             false => Err(WrongUsage::new(format!("--{name} has to be more than zero"))),
         };
-        positive("from", self.from)?;
+        positive("from", self.from())?;
         positive("up-to", self.up_to)?;
         positive("tolerance", self.tolerance)?;
         positive("step", self.step.as_secs_f64())?;
+        if self.from() > self.up_to {
+            return Err(WrongUsage::new("--from is more than --up-to: no rate lies between them"));
+        }
         if self.confirm < self.step {
             return Err(WrongUsage::new(
                 "--confirm is shorter than --step: it is the longer run that proves the answer",
             ));
         }
         Ok(Options {
-            from: self.from,
+            from: self.from(),
             most: self.up_to.min(instrument::config::HIGHEST_RATE),
             step: self.step,
             confirm: self.confirm,
@@ -122,7 +134,7 @@ impl Args {
     fn config(&self) -> anyhow::Result<Config> {
         let mut config = Config::new(Target::parse(&self.url)?);
         let (arrivals, seed) = (self.arrivals.kind(), self.arrivals.seed);
-        config.load = Load::Open { stages: vec![Stage::constant(self.from, 1.0)], arrivals, seed };
+        config.load = Load::Open { stages: vec![Stage::constant(self.from(), 1.0)], arrivals, seed };
         self.request.apply(&mut config)?;
         config.check()?;
         Ok(config)
@@ -149,16 +161,16 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let (answer, evidence) = search(&mut engine, &objectives, &options, &mut follow)?;
     let result = Capacity::of(&target, args.arrivals.name(), &objectives, &options, &answer, &evidence);
-    if let Some(folder) = &args.out {
-        write(folder, &result)?;
-    }
+    // A disk that is full must not cost what took minutes: it is told first.
+    let written = args.out.as_ref().map_or(Ok(()), |folder| write(folder, &result));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&result)?);
+        out::json(&result)?;
     } else {
-        anstream::println!("{}.", result.sentence);
-        if let Some(folder) = &args.out {
-            anstream::println!("Curve: {}", folder.join("capacity.html").display());
-        }
+        out::line(prose(&format!("{}.", result.sentence)))?;
+    }
+    written?;
+    if let Some(folder) = args.out.as_ref().filter(|_| !args.json) {
+        out::line(format_args!("Curve: {}", folder.join("capacity.html").display()))?;
     }
     Ok(match answer {
         Answer::Found { .. } | Answer::AtLeast { .. } => ExitCode::SUCCESS,

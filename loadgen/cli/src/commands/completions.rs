@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 
-/// Prints completions for a shell
+use super::out;
+
+/// Print completions for a shell
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  loadgen completions bash > ~/.local/share/bash-completion/completions/loadgen")]
 pub struct Args {
@@ -14,6 +16,9 @@ pub struct Args {
 
 /// Writes the completions to standard output.
 pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    clap_complete::generate(args.shell, &mut crate::Cli::command(), "loadgen", &mut std::io::stdout());
+    // The generators take no refusal: what they write is put together first.
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut crate::Cli::command(), "loadgen", &mut script);
+    out::bytes(&script)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,11 +6,13 @@ mod text;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use model::law::{Beyond, Comparison, Expected, Fit, Needed, Point, compare};
 use serde_json::{Value, json};
 
 use crate::commands::WrongUsage;
+use crate::commands::out;
+use crate::commands::prose::prose;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,7 +31,7 @@ Exit codes:
   2    wrong usage
   3    a question could not be answered from these points";
 
-/// Fits USL, Amdahl's law, a line and a cap to points from anywhere, with intervals
+/// Fit USL, Amdahl's law, a line and a cap to points from anywhere, with intervals
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -88,6 +90,10 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     };
     let points = points::read(&text, &args.n, &args.x).with_context(|| args.points.display().to_string())?;
     let comparison = compare(&points);
+    let numbers = comparison.fits.iter().flat_map(|fit| &fit.parameters);
+    if !numbers.flat_map(|parameter| [parameter.value, parameter.low, parameter.high]).all(f64::is_finite) {
+        bail!("{}: the numbers are too far apart to fit a law to them", args.points.display());
+    }
     let mut answers = Answers { points, comparison, at: Vec::new(), needed: Vec::new() };
     if let Some(fit) = answers.chosen() {
         let at = args.at.iter().map(|&n| (n, fit.expect(&answers.points, n))).collect();
@@ -95,9 +101,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         (answers.at, answers.needed) = (at, needed);
     }
     if args.json {
-        anstream::println!("{:#}", json_of(&answers));
+        out::json(&json_of(&answers))?;
     } else {
-        anstream::print!("{}", text::text(&answers));
+        out::print(prose(&text::text(&answers)))?;
     }
     let asked = args.at.len() + args.needed.len();
     let answered = answers.at.iter().filter(|(_, answer)| answer.is_ok()).count()

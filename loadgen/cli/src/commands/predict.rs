@@ -9,8 +9,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::commands::WrongUsage;
+use crate::commands::out;
+use crate::commands::prose::prose;
 use std::time::Duration;
 
+use self::service::Refusal;
 use model::predict::{Prediction, predict};
 use model::{Limit, Network};
 use sweep::counts::{assignment, counts};
@@ -33,10 +36,10 @@ mean-value analysis gives.
 
 Exit codes:
   0    done
-  1    the sweep cannot be read
+  1    the sweep cannot be read, or does not carry a prediction
   2    wrong usage or a bad setting";
 
-/// Predicts throughput and waiting without running anything
+/// Predict throughput and waiting without running anything
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -113,9 +116,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     let answers = ask(args, measured).and_then(answer).map_err(WrongUsage::new)?;
     if args.json {
-        println!("{:#}", json::json(&answers));
+        out::json(&json::json(&answers))?;
     } else {
-        anstream::print!("{}", text::text(&answers));
+        out::print(prose(&text::text(&answers)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -131,11 +134,14 @@ fn run_service(args: &Args, sweep: &sweep::result::Sweep) -> anyhow::Result<Exit
     }
     let counts = args.replicas.as_ref().map(|counts| counts.0.clone());
     let question = service::Question { sweep, counts, set: &args.set };
-    let answer = service::ask(&question).map_err(WrongUsage::new)?;
+    let answer = service::ask(&question).map_err(|refusal| match refusal {
+        Refusal::Unfit(reason) => anyhow::Error::msg(reason),
+        Refusal::Usage(reason) => WrongUsage::new(reason).into(),
+    })?;
     if args.json {
-        println!("{:#}", answer.json());
+        out::json(&answer.json())?;
     } else {
-        anstream::print!("{}", answer.text());
+        out::print(prose(&answer.text()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -6,6 +6,9 @@ use std::process::ExitCode;
 use anyhow::Context;
 use sweep::file::Found;
 
+use super::out;
+use super::prose::prose;
+
 const EXAMPLES: &str = "\
 Examples:
   loadgen report out/                        write out/report.html from out/sweep.json
@@ -19,7 +22,7 @@ Exit codes:
   1    the sweep cannot be read or the report cannot be written
   2    wrong usage";
 
-/// Makes report.html of a sweep or a grid again
+/// Make report.html of a sweep or a grid again
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -37,16 +40,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         Found::Sweep(sweep) => (sweep::report::html(&sweep), sweep.verdict.sentence.clone()),
         Found::Grid(grid) => (sweep::report::grid::html(&grid), grid.sentence()),
     };
-    let out = match &args.out {
-        Some(out) if out.as_os_str() == "-" => {
-            std::io::Write::write_all(&mut std::io::stdout(), html.as_bytes())
-                .context("the report cannot be written")?;
+    let path = match &args.out {
+        Some(path) if path.as_os_str() == "-" => {
+            out::bytes(html.as_bytes())?;
             return Ok(ExitCode::SUCCESS);
         }
-        Some(out) => out.clone(),
+        Some(path) => path.clone(),
         None => sweep::file::locate(&args.sweep).with_file_name("report.html"),
     };
-    std::fs::write(&out, html).with_context(|| format!("{} cannot be written", out.display()))?;
-    anstream::println!("{}\nReport: {}", sentence, out.display());
+    std::fs::write(&path, html).with_context(|| format!("{} cannot be written", path.display()))?;
+    out::line(format_args!("{}\nReport: {}", prose(&sentence), path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

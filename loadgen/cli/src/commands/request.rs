@@ -40,7 +40,7 @@ pub struct RequestArgs {
 
     /// A new connection for each request
     #[arg(long)]
-    no_keep_alive: bool,
+    pub no_keep_alive: bool,
 
     /// Threads that send, in each agent where there are agents [default: half the processors, at most one a connection]
     #[arg(long, value_name = "N")]

@@ -18,18 +18,25 @@ use sweep::file::Found;
 use sweep::grid::Grid;
 use sweep::result::{Settings, Sweep};
 use sweep::run::Watcher;
+use sweep::verdict::GENERATOR;
 use sweep::{files, table};
 use tokio_util::sync::CancellationToken;
 
 use self::progress::Progress;
+use super::out;
+use super::prose::prose;
+use super::results;
 
 /// A step whose throughput varies so much that it is not known by then is measured no longer.
 const LONGEST_MEASURE: Duration = Duration::from_secs(15);
 
+/// The exit code where the load generator was the limit.
+const GENERATOR_WAS_THE_LIMIT: u8 = 4;
+
 /// The exit code after ^C.
 const INTERRUPTED: u8 = 130;
 
-/// Measures throughput and latency while a service is scaled, and names the bottleneck
+/// Measure throughput and latency while a service is scaled, and name the bottleneck
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -156,7 +163,7 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
 /// one way, and has to put back what it has scaled.
 fn stop(args: &Args) -> anyhow::Result<CancellationToken> {
     if !args.inside {
-        return kit::start::stop_on_signals().map_err(anyhow::Error::msg);
+        return Ok(kit::start::stop_on_signals());
     }
     use tokio::signal::unix::{SignalKind, signal};
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -201,31 +208,35 @@ fn default_folder() -> PathBuf {
 }
 
 fn report(sweep: &Sweep, args: &Args, folder: &std::path::Path) -> anyhow::Result<ExitCode> {
-    // Files first: a pipe that closes early must not cost the result.
-    let paths = files::write(sweep, folder).map_err(anyhow::Error::msg)?;
+    // Files first: a pipe that closes early must not cost the result. And the table all the same: nor must a full disk.
+    let written = make_room(args, folder).and_then(|()| files::write(sweep, folder));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(sweep)?);
+        out::json(sweep)?;
     } else {
-        anstream::println!("{}\n{}", table::table(sweep), sweep.verdict.sentence);
+        let mut text = format!("{}\n{}\n", table::table(sweep), prose(&sweep.verdict.sentence));
         for sentence in sweep::need::sentences(sweep) {
-            anstream::println!("{sentence}");
+            text += &format!("{}\n", prose(&sentence));
         }
+        out::print(text)?;
     }
+    let paths = written.map_err(anyhow::Error::msg)?;
     if sweep.interrupted {
         let (done, all) = (sweep.steps.len(), sweep.settings.steps());
         anstream::eprintln!("Ended early: {done} of {all} steps were finished, and are written.");
     }
     say_where(&paths);
-    Ok(if sweep.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    let by_generator = sweep.verdict.bottleneck.as_deref() == Some(GENERATOR);
+    Ok(exit(sweep.interrupted, sweep.trouble.is_some(), by_generator).into())
 }
 
 fn report_grid(grid: &Grid, args: &Args, folder: &std::path::Path) -> anyhow::Result<ExitCode> {
-    let paths = files::write_grid(grid, folder).map_err(anyhow::Error::msg)?;
+    let written = make_room(args, folder).and_then(|()| files::write_grid(grid, folder));
     if args.json {
-        println!("{}", serde_json::to_string_pretty(grid)?);
+        out::json(grid)?;
     } else {
-        anstream::println!("Hashes a second:\n{}\n{}", table::grid(grid), grid.sentence());
+        out::line(format_args!("Hashes a second:\n{}\n{}", table::grid(grid), prose(&grid.sentence())))?;
     }
+    let paths = written.map_err(anyhow::Error::msg)?;
     if grid.interrupted {
         anstream::eprintln!(
             "Ended early: {} of {} rows have a finished step, and are written.",
@@ -234,7 +245,22 @@ fn report_grid(grid: &Grid, args: &Args, folder: &std::path::Path) -> anyhow::Re
         );
     }
     say_where(&paths);
-    Ok(if grid.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    Ok(exit(grid.interrupted, grid.trouble.is_some(), false).into())
+}
+
+/// The exit code of a run: an error ended it, ^C did, or the load generator was the limit.
+fn exit(interrupted: bool, trouble: bool, by_generator: bool) -> u8 {
+    match (trouble, interrupted, by_generator) {
+        (true, ..) => 1,
+        (_, true, _) => INTERRUPTED,
+        (.., true) => GENERATOR_WAS_THE_LIMIT,
+        _ => 0,
+    }
+}
+
+/// With `--force` an older result leaves the folder, now that there is one to take its place.
+fn make_room(args: &Args, folder: &std::path::Path) -> Result<(), String> {
+    if args.force { results::clear(folder) } else { Ok(()) }
 }
 
 /// Where the files are: the report, and those beside it.
@@ -242,4 +268,17 @@ fn say_where(paths: &[PathBuf]) {
     let names: Vec<String> =
         paths.iter().skip(1).filter_map(|path| Some(path.file_name()?.to_string_lossy().into_owned())).collect();
     anstream::eprintln!("Report: {} (beside it {})", paths[0].display(), names.join(", "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exit;
+
+    #[test]
+    fn the_exit_code_tells_what_ended_a_run() {
+        assert_eq!(exit(false, false, false), 0);
+        assert_eq!(exit(true, true, false), 1, "an error is no ^C, though the run is not whole");
+        assert_eq!(exit(true, false, true), 130);
+        assert_eq!(exit(false, false, true), 4);
+    }
 }

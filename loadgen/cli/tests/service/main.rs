@@ -1,11 +1,12 @@
 //! `loadgen sweep --command` as a person runs it, against servers whose capacity is arithmetic.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use testbed::{Program, binary};
+use testbed::{Program, binary, wait_for};
 
 const LOADGEN: &str = env!("CARGO_BIN_EXE_loadgen");
 
@@ -34,15 +35,19 @@ const MARK: &str = "SWEEP_OF_TEST";
 
 /// That no copy is left.
 fn nothing_left(out: &Path) {
+    let left = left(out);
+    assert!(left.is_empty(), "{left:?} are left");
+}
+
+fn left(out: &Path) -> Vec<PathBuf> {
     let mark = format!("{MARK}={}", out.display());
     let processes = std::fs::read_dir("/proc").expect("processes").flatten().map(|entry| entry.path());
-    let left: Vec<_> = processes
+    processes
         .filter(|process| {
             let environment = std::fs::read(process.join("environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
         })
-        .collect();
-    assert!(left.is_empty(), "{left:?} are left");
+        .collect()
 }
 
 /// Whether other programs left too little of the processors for a server to keep its times. What it does then is no arithmetic.
@@ -119,6 +124,53 @@ fn a_service_beside_the_copies_is_watched() {
     assert!(said(&output).lines().any(|line| line.ends_with(" db")), "it has a column: {}", said(&output));
 }
 
+/// Copies that find their work themselves do 50 jobs a second each, half of them well: their counter says so, and nothing is sent.
+#[test]
+fn a_counter_of_the_copies_own_is_followed() {
+    let folder = TempDir::new().expect("a folder");
+    let command = format!("exec {} work --port {{port}} --rate 50", binary("known").display());
+    for (counter, each) in [("jobs_done_total", 50.0), ("jobs_done_total{state=\"ok\"}", 25.0)] {
+        let out = folder.path().join(format!("out-{each}"));
+        let options = ["--meter", counter, "--url", "http://localhost/metrics", "--replicas", "1,3", "--measure", "2s"];
+        let output = sweep(&out, &command, &options);
+        assert!(output.status.success(), "{}", said(&output));
+        let sweep = found(&out);
+        assert_eq!(sweep["settings"]["unit"], "jobs_done/s");
+        for (step, copies) in sweep["steps"].as_array().expect("steps").iter().zip([1.0, 3.0]) {
+            let rate = step["throughput"]["value"].as_f64().expect("a rate");
+            assert!((rate / (each * copies) - 1.0).abs() < 0.05, "{rate} of {copies} copies");
+        }
+        assert!(!said(&output).contains("errors"), "nothing was sent: {}", said(&output));
+        nothing_left(&out);
+    }
+}
+
+/// Eight connections to copies that keep each request for 50 ms, as many as come, without work: 160/s, whatever the copies. The
+/// model finds that by itself, with the 50 ms as time spent elsewhere.
+#[test]
+fn a_sweep_that_was_measured_predicts_what_was_not() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    let options = ["--replicas", "1,2", "--load", "closed:8", "--measure", "2s"];
+    let output = sweep(&out, &known("--time 50ms --slots 64"), &options);
+    assert!(output.status.success(), "{}", said(&output));
+    if crowded(&found(&out)) {
+        return;
+    }
+    let predict = |options: &[&str]| {
+        let mut predict = Command::new(LOADGEN);
+        predict.arg("predict").arg(&out).args(options).output().expect("loadgen starts")
+    };
+    let output = predict(&["--replicas", "1,2,6", "--json"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let answer: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    for row in answer["predictions"].as_array().expect("predictions") {
+        let rate = row["throughput"].as_f64().expect("a rate");
+        assert!((rate / 160.0 - 1.0).abs() < 0.1 && row["limits"] == serde_json::json!(["the connections"]), "{row}");
+    }
+    assert!(said(&predict(&[])).contains("limited by the connections"), "{}", said(&predict(&[])));
+}
+
 /// The page's own command for trying, as it stands there, but for a shorter time.
 #[test]
 fn the_page_on_measuring_a_service_works_as_it_stands() {
@@ -178,6 +230,25 @@ fn an_interrupt_ends_the_copies_and_keeps_what_was_measured() {
 }
 
 #[test]
+fn copies_do_not_outlive_a_sweep_that_is_killed() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    // The shell stays, and the server is its child.
+    let command = format!("{} serve --port {{port}}; true", binary("known").display());
+    let mut run = Command::new(LOADGEN);
+    run.args(["sweep", "--name", "web", "--command", &command, "--replicas", "2,3", "--measure", "1s", "--out"]);
+    let mut program = Program::spawn(run.arg(&out).env(MARK, &out));
+    program.wait_for_log("2 replicas of web");
+    assert!(left(&out).len() >= 5, "two shells, two servers and the sweep: {:?}", left(&out));
+    program.signal("KILL");
+    program.wait();
+    wait_for("the copies' end", Duration::from_secs(30), || match &left(&out)[..] {
+        [] => Ok(()),
+        left => Err(format!("{left:?}")),
+    });
+}
+
+#[test]
 fn what_cannot_work_is_refused_before_anything_starts() {
     let folder = TempDir::new().expect("a folder");
     let out = folder.path().join("out");
@@ -187,13 +258,17 @@ fn what_cannot_work_is_refused_before_anything_starts() {
         ("./server {port}", &["--need", "many"], "write it as 5000/s"),
         ("./server {port}", &["--with", "db"], "write it as db="),
         ("./server {port}", &["--workers", "3"], "cannot be used with"),
+        ("./server {port} --db {db.port}", &[], "asks for {db.port}: add --with db="),
+        ("./server {port}", &["--with", "db=./db {port}", "--with", "db=./other {port}"], "two commands called db"),
+        ("./server {port}", &["--with", "a=./a {b.port}", "--with", "b=./b {port}"], "asks for {b.port}"),
     ] {
         let output = sweep(&out, command, options);
         assert_eq!(output.status.code(), Some(2), "{}", said(&output));
         assert!(said(&output).contains(says), "{}", said(&output));
         assert!(!out.exists(), "nothing was begun");
     }
-    let few = sweep(&out, &known(""), &["--replicas", "3", "--load", "closed:2"]);
+    let few = sweep(&out, &known(""), &["--replicas", "1..3", "--load", "closed:2"]);
+    assert_eq!(few.status.code(), Some(2), "{}", said(&few));
     assert!(said(&few).contains("fewer connections than the 3 replicas"), "{}", said(&few));
-    nothing_left(&out);
+    assert!(!out.exists(), "nothing was begun");
 }

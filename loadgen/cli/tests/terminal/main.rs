@@ -1,9 +1,8 @@
-//! What `loadgen bench` draws on a terminal, and that it gives the terminal back.
+//! What `loadgen` draws on a terminal, and that it gives the terminal back.
 
 mod terminal;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use rustix::process::{Pid, Signal, kill_process};
 use terminal::Terminal;
@@ -13,22 +12,7 @@ const SHOW: &str = "\x1b[?25h";
 
 /// A server that answers every request alike.
 fn server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let mut stream = stream.unwrap();
-            std::thread::spawn(move || {
-                let mut request = [0; 4096];
-                while stream.read(&mut request).is_ok_and(|count| count > 0) {
-                    if stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi").is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    address
+    testbed::server(testbed::OK).0
 }
 
 /// How many lines of a terminal the pictures in some output take. Each begins where the last one began, or the terminal
@@ -65,7 +49,7 @@ fn the_picture_is_drawn_in_place_and_the_cursor_comes_back_at_an_interrupt() {
 
 #[test]
 fn the_cursor_comes_back_when_two_signals_end_the_program() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = listener.local_addr().unwrap().to_string();
     let mut terminal = Terminal::new(80, 24);
     let child = terminal.run(&["bench", "-c", "1", "-d", "10m", &url], &[]);
@@ -90,4 +74,21 @@ fn there_is_no_picture_where_it_is_not_wanted() {
         assert!(!output.stdout.is_empty(), "{output:?}");
         assert_eq!(terminal.rest(), "", "with {wish}");
     }
+}
+
+/// The sentence that compares two URLs with long names was once as wide as both of them.
+#[test]
+fn a_comparison_of_pings_is_as_wide_as_the_terminal() {
+    let urls = [(); 2].map(|()| format!("http://{}/a-path", server()));
+    let mut terminal = Terminal::new(60, 24);
+    let child = terminal.print(&["ping", "-c", "1", &urls[0], &urls[1]]);
+    let shown = terminal.rest();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{shown} {output:?}");
+    let (_, sentence) = shown.split_once("max\r\n").expect("a table");
+    let words = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("1 ping cannot prove it"), "{shown}");
+    // Below the two rows of the table.
+    let lines: Vec<&str> = sentence.lines().skip(2).map(str::trim_end).collect();
+    assert!(lines.len() > 1 && lines.iter().all(|line| line.chars().count() <= 60), "{shown}");
 }

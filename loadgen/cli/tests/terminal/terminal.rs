@@ -29,11 +29,24 @@ impl Terminal {
 
     /// Starts the command with its standard error on the terminal, and its standard output in a pipe.
     pub fn run(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Child {
-        let side = File::options().read(true).write(true).open(&self.name).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
-        command.args(arguments).env("TERM", "xterm").env_remove("NO_COLOR");
+        let mut command = self.command(arguments);
         command.envs(environment.iter().copied());
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(side).spawn().unwrap()
+        command.stdout(Stdio::piped()).stderr(self.side()).spawn().unwrap()
+    }
+
+    /// Starts the command with its standard output on the terminal, and its standard error in a pipe.
+    pub fn print(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(self.side()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_loadgen"));
+        command.args(arguments).env("TERM", "xterm").env_remove("NO_COLOR").stdin(Stdio::null());
+        command
+    }
+
+    fn side(&self) -> File {
+        File::options().read(true).write(true).open(&self.name).unwrap()
     }
 
     /// What is drawn up to a text, the text included.

@@ -65,9 +65,13 @@ impl Heard {
         }
     }
 
-    /// The moment until which all is known that the workers did.
+    /// The moment until which all is known that the workers did. One that has gone will tell nothing more, and keeps nobody
+    /// waiting.
     pub fn known_s(&self) -> f64 {
-        let latest = self.workers.values().filter(|voice| voice.known_s > self.last_s - SILENT_S);
+        let latest = self
+            .workers
+            .values()
+            .filter(|voice| voice.there_s >= self.last_s && voice.known_s > self.last_s - SILENT_S);
         latest.map(|voice| voice.known_s).fold(self.last_s, f64::min)
     }
 

@@ -1,4 +1,4 @@
-//! What no client can do better on this machine: a bare loop of sleep, write and read.
+//! How long an answer takes from the server to a client that only reads: a bare loop of sleep, write and read.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -19,19 +19,12 @@ pub const ARGUMENT: &str = "--bare-client";
 
 const SECOND: u64 = 1_000_000_000;
 
-/// What one request of a bare client takes beside the service time, in nanoseconds.
-#[derive(Clone, Copy)]
-pub struct Wakes {
-    /// From when it was due to when the client had woken for it.
-    pub late: u64,
-    /// From then to when the client had read the answer, without the service time.
-    pub rest: u64,
-}
-
 /// A run of the bare client.
 pub struct Part {
-    /// What it saw.
-    pub wakes: Vec<Wakes>,
+    /// From when the server sent each answer to when the client had read it, in nanoseconds.
+    pub back: Vec<u64>,
+    /// From when each request was due to when the client had read its answer, in nanoseconds.
+    pub whole: Vec<u64>,
     /// For how long it had no processor though it could have run, or the host had it, as a share of its time.
     pub starved: f64,
 }
@@ -80,35 +73,44 @@ impl Floor {
             let text = String::from_utf8_lossy(&output.stdout);
             let starved = text.lines().find_map(|line| line.strip_prefix(STARVED)?.parse::<f64>().ok());
             let starved = (starved.unwrap_or(0.0) / 1e9 + stolen() - before) / seconds;
-            let away = server.away();
-            let wakes: Vec<Wakes> = text
+            let times: Vec<(u64, u64)> = text
                 .lines()
                 .filter_map(|line| {
-                    let mut numbers = line.split(' ').map(str::parse::<u64>);
-                    let (woken, late, rest) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
-                    // What the server did not do is not the client's; how much of that there is differs from run to run.
-                    let disturbed = away.iter().any(|window| window.start < woken + rest && woken < window.end);
-                    (!disturbed).then(|| Wakes { late, rest: rest.saturating_sub(service) })
+                    let (due, read) = line.split_once(' ')?;
+                    Some((due.parse().ok()?, read.parse().ok()?))
                 })
                 .collect();
-            if wakes.is_empty() {
-                return Err(std::io::Error::other("the bare client measured nothing"));
+            // One connection, and one request at a time: the two are in the same order.
+            let log = server.end();
+            let answered = log.iter().filter_map(|served| served.answered);
+            let back: Vec<u64> =
+                times.iter().zip(answered).map(|((_, read), sent)| read.saturating_sub(sent)).collect();
+            if back.is_empty() || back.len() != times.len() {
+                return Err(std::io::Error::other("the bare client and the server did not see the same requests"));
             }
-            self.parts.push(Part { wakes, starved });
+            let whole = times.iter().map(|(due, read)| read - due).collect();
+            self.parts.push(Part { back, whole, starved });
         }
         Ok(())
     }
 
-    /// All of it.
-    pub fn whole(&self) -> Vec<Wakes> {
-        self.parts.iter().flat_map(|part| part.wakes.iter().copied()).collect()
+    /// Of all runs, from when the server sent each answer to when the client had read it.
+    pub fn back(&self) -> Vec<u64> {
+        self.parts.iter().flat_map(|part| part.back.iter().copied()).collect()
+    }
+
+    /// The median of what a request took the bare client, in nanoseconds.
+    pub fn median(&self) -> u64 {
+        let mut all: Vec<u64> = self.parts.iter().flat_map(|part| part.whole.iter().copied()).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or_default()
     }
 }
 
 /// The line in which the bare client says for how long it had no processor.
 const STARVED: &str = "starved ";
 
-/// The process that [`Floor::measure`] starts: prints for each request when it had woken, and the two times.
+/// The process that [`Floor::measure`] starts: prints for each request when it was due and when its answer was read.
 pub fn client(mut arguments: impl Iterator<Item = String>) {
     let mut next = || arguments.next().expect("the suite gives address, rate and seconds");
     let address = next();
@@ -117,13 +119,13 @@ pub fn client(mut arguments: impl Iterator<Item = String>) {
     let before = clock::thread_starved();
     let requests = requests(&address, rate, seconds).expect("loopback works");
     let starved = clock::thread_starved() - before;
-    for [woken, late, rest] in requests {
-        println!("{woken} {late} {rest}");
+    for (due, read) in requests {
+        println!("{due} {read}");
     }
     println!("{STARVED}{starved}");
 }
 
-fn requests(address: &str, rate: f64, seconds: f64) -> std::io::Result<Vec<[u64; 3]>> {
+fn requests(address: &str, rate: f64, seconds: f64) -> std::io::Result<Vec<(u64, u64)>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     // The kernel may put off a timer by 50 µs otherwise, which the load generator does not let it do either.
@@ -131,20 +133,15 @@ fn requests(address: &str, rate: f64, seconds: f64) -> std::io::Result<Vec<[u64;
     let start = clock::now();
     let mut buffer = [0; 1024];
     let mut times = Vec::with_capacity((rate * seconds) as usize + 1);
-    let mut free = start;
     for due in Schedule::new(&[Stage::constant(rate, seconds)], Arrivals::Constant, 0) {
         let due = start + due;
         let at = Timespec { tv_sec: (due / SECOND) as i64, tv_nsec: (due % SECOND) as i64 };
         rustix::thread::clock_nanosleep_absolute(ClockId::Monotonic, &at)?;
-        let woken = clock::now();
         stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")?;
         if stream.read(&mut buffer)? == 0 {
             break;
         }
-        // Where the answer before came after this request was due, the client was not asleep.
-        let late = woken - due.max(free);
-        free = clock::now();
-        times.push([woken, late, free - woken]);
+        times.push((due, clock::now()));
     }
     Ok(times)
 }

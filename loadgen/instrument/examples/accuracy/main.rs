@@ -8,10 +8,10 @@
 //!
 //! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
 //! ends with code 1 when loadgen misses a percentile by more than 1 % and by more than three times the spread of what a bare
-//! client sees on the machine just before and after. A run from which the kernel or the host took the processor, and not so
-//! from the bare client, is made again, and so is one about which the bare client's own runs differ too much. With
-//! `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about four minutes; the machine should have nothing else to do and two
-//! processors at least, one of which the server keeps busy.
+//! client's reading takes just before and after, or sends a request before it is due. A run from which the kernel or the host took the
+//! processor, and not so from the bare client, is made again, and so is one about which the bare client's own runs differ too
+//! much. With `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about
+//! four minutes; the machine should have nothing else to do and two processors at least, one of which the server keeps busy.
 
 mod floor;
 mod processors;
@@ -19,21 +19,20 @@ mod server;
 mod tools;
 mod verdict;
 
-use std::collections::VecDeque;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use instrument::clock;
 use instrument::schedule::{Arrivals, Schedule, Stage};
 use instrument::tally::histogram;
 use rustix::process::{Pid, Signal, kill_process};
 
-use floor::{Floor, PARTS, Wakes};
+use floor::{Floor, PARTS};
 use processors::Processors;
-use server::{Behaviour, Server};
-use tools::{Load, Percentiles, SHARES, Tool};
+use server::{Behaviour, Served, Server};
+use tools::{Load, Percentiles, SHARES, Said, Tool};
 use verdict::{Judge, is_disturbed, stolen, tolerance};
 
 /// What loadgen says is made wrong by this before it is judged, to see that the suite finds it.
@@ -47,8 +46,8 @@ const AGAIN: usize = 3;
 /// The case that needs no server.
 const HISTOGRAM: &str = "histogram of 1 million samples";
 
-/// A bare client that reads an answer later than this, in nanoseconds, had no processor meanwhile.
-const ASLEEP: u64 = 500_000;
+/// The clocks of two processes are read with this error, in nanoseconds.
+const CLOCKS: u64 = 5_000;
 
 /// A case: what the server does, what is asked of the tool, and whether the tool itself is stopped.
 struct Case {
@@ -59,90 +58,77 @@ struct Case {
     stopped: Option<Range<u64>>,
 }
 
-/// A tool's run of a case. Moments are in nanoseconds from the first request.
+/// A tool's run of a case.
 struct Measured {
-    /// What the tool said, in milliseconds.
-    percentiles: Percentiles,
-    /// The longest response time that it said, in milliseconds.
-    max: f64,
-    /// When the tool was really stopped: a signal comes when it comes.
-    stopped: Option<Range<u64>>,
-    /// When the server had no processor.
-    away: Vec<Range<u64>>,
+    said: Said,
+    /// What the server saw of it.
+    log: Vec<Served>,
+    /// When its first request was due by its own word, in nanoseconds by the monotonic clock.
+    began: Option<u64>,
     /// The share of its time in which the tool could have run and had no processor, or the host had it.
     starved: f64,
 }
 
 impl Case {
-    /// The response times that are right, in nanoseconds, for requests that are due as scheduled, on a machine that wakes
-    /// a bare client as late as it was seen to. A client that wakes late for one request is late for those that became due
-    /// meanwhile, and what it sends late waits in the server's queue behind what it sent late before. A server that has no
-    /// processor reads and answers when it has one again.
-    fn truth(&self, floor: &[Wakes], measured: &Measured) -> Vec<u64> {
+    /// When requests are due, in nanoseconds from the begin.
+    fn due(&self) -> Schedule {
         let arrivals = if self.load.poisson { Arrivals::Poisson } else { Arrivals::Constant };
-        let stages = [Stage::constant(self.load.rate, self.load.seconds)];
-        let due: Vec<u64> = Schedule::new(&stages, arrivals, 1).collect();
-        let origin = due[0];
-        let end = (self.load.seconds * 1e9) as u64;
-        let attended = |at: u64| {
-            let next = measured.away.partition_point(|window| window.end <= at);
-            measured.away.get(next).filter(|window| window.contains(&at)).map_or(at, |window| window.end)
-        };
-        let (mut free, mut last_sent) = (0, 0);
-        // While the client did not run: from when it should have read an answer to when it did.
-        let mut asleep: VecDeque<Range<u64>> = VecDeque::new();
-        let mut times: Vec<u64> = due
-            .iter()
-            .zip(floor.iter().cycle())
-            .map(|(due, wakes)| {
-                let stopped = measured.stopped.as_ref().filter(|window| window.contains(&(due - origin)));
-                let sendable = stopped.map_or(due - origin, |window| window.end);
-                while asleep.front().is_some_and(|window| window.end <= sendable) {
-                    asleep.pop_front();
-                }
-                let awake = asleep.front().filter(|window| window.contains(&sendable)).map_or(sendable, |w| w.end);
-                let sent = last_sent.max(awake + wakes.late);
-                last_sent = sent;
-                let departure = attended(self.behaviour.departure(attended(sent), &mut free));
-                let read = departure + wakes.rest;
-                if wakes.rest > ASLEEP {
-                    asleep.push_back(departure..read);
-                }
-                // What is not answered at the end of the run counts with its age.
-                (read + origin).min(end) - due
+        Schedule::new(&[Stage::constant(self.load.rate, self.load.seconds)], arrivals, 1)
+    }
+
+    /// The response times that are right, in nanoseconds and sorted: from when each request was due, by the schedule, to when
+    /// the server sent its answer, by its log, and from then on what a client that only reads takes. What is not answered at
+    /// the end of the run counts with its age.
+    fn truth(&self, back: &[u64], measured: &Measured) -> Vec<u64> {
+        let began = measured.began.unwrap_or_default();
+        let end = began + (self.load.seconds * 1e9) as u64;
+        let answers = measured.log.iter().map(|served| served.answered).chain(std::iter::repeat(None));
+        let mut times: Vec<u64> = self
+            .due()
+            .zip(answers)
+            .zip(back.iter().cycle())
+            .map(|((due, answered), back)| {
+                let read = answered.map_or(end, |answered| (answered + back).min(end));
+                read.saturating_sub(began + due)
             })
             .collect();
         times.sort_unstable();
         times
     }
 
+    /// How many requests came before they were due.
+    fn early(&self, measured: &Measured) -> usize {
+        let Some(began) = measured.began else { return 0 };
+        self.due().zip(&measured.log).filter(|(due, served)| served.arrived + CLOCKS < began + due).count()
+    }
+
     /// Runs a tool.
     fn measure(&self, tool: Tool, processors: &Processors) -> Option<Measured> {
         let server = Server::start(self.behaviour, processors);
         let before = stolen();
-        let child = tool.start(&format!("http://{}/", server.address), self.load, processors).ok()?;
-        let mut stopped = None;
+        let mut child = tool.start(&format!("http://{}/", server.address), self.load, processors).ok()?;
+        let pid = Pid::from_child(&child);
+        let first = loop {
+            match server.first.load(Ordering::Relaxed) {
+                // One that cannot reach the server ends and says why.
+                0 if child.try_wait().ok()?.is_some() => break 0,
+                0 => std::thread::park_timeout(Duration::from_millis(1)),
+                first => break first,
+            }
+        };
+        processors.make_ordinary(pid);
         if let Some(window) = &self.stopped {
-            let pid = Pid::from_child(&child);
-            let first = loop {
-                match server.first.load(Ordering::Relaxed) {
-                    0 => std::thread::park_timeout(Duration::from_millis(1)),
-                    first => break first,
-                }
-            };
             until(first + window.start);
             kill_process(pid, Signal::STOP).ok()?;
-            let from = clock::now() - first;
             until(first + window.end);
             kill_process(pid, Signal::CONT).ok()?;
-            stopped = Some(from..clock::now() - first);
         }
-        let (percentiles, max, starved) = tool.percentiles(&child.wait_with_output().ok()?)?;
-        let starved = (starved + stolen() - before) / self.load.seconds;
-        let first = server.first.load(Ordering::Relaxed);
-        let away = server.away().into_iter().filter(|window| window.end > first);
-        let away = away.map(|window| window.start.saturating_sub(first)..window.end - first).collect();
-        Some(Measured { percentiles, max, stopped, away, starved })
+        let said = tool.said(&child.wait_with_output().ok()?)?;
+        let starved = (said.starved_s + stolen() - before) / self.load.seconds;
+        // The two clocks go at the same speed; how far they are apart is known by looking at both.
+        let apart = UNIX_EPOCH.elapsed().ok()?.as_nanos() as f64 - clock::now() as f64;
+        let began = said.started_unix_s.map(|at| (at * 1e9 - apart) as u64);
+        Some(Measured { said, log: server.end(), began, starved })
     }
 
     /// Runs the bare client until the floor has so many undisturbed runs, or too often.
@@ -189,12 +175,17 @@ impl Case {
 
     /// What is right, and what may be missed.
     fn judge(&self, floor: &Floor, measured: &Measured) -> Judge {
-        let times = self.truth(&floor.whole(), measured);
-        let by_part: Vec<Vec<u64>> = floor.parts.iter().map(|part| self.truth(&part.wakes, measured)).collect();
+        let times = self.truth(&floor.back(), measured);
+        let by_part: Vec<Vec<u64>> = floor.parts.iter().map(|part| self.truth(&part.back, measured)).collect();
         let within = SHARES.map(|share| {
             tolerance(at(&times, share), &by_part.iter().map(|times| at(times, share)).collect::<Vec<_>>())
         });
-        Judge { truth: SHARES.map(|share| at(&times, share)), within, max: at(&times, 1.0) }
+        Judge {
+            truth: SHARES.map(|share| at(&times, share)),
+            within,
+            max: at(&times, 1.0),
+            early: self.early(measured),
+        }
     }
 }
 
@@ -284,7 +275,11 @@ fn main() -> ExitCode {
         floor::client(arguments);
         return ExitCode::SUCCESS;
     }
+    if arguments.next_if(|argument| argument == processors::AWAKE).is_some() {
+        processors::stay_awake();
+    }
     let processors = Processors::divide();
+    let _awake = processors.keep_awake();
     println!(
         "| {:<43} | {:<8} | {:>9} | {:>9} | {:>9} | {:>9} | {:>9} | |",
         "case (times in ms)", "who", "p50", "p90", "p99", "p99.9", "max"
@@ -297,41 +292,44 @@ fn main() -> ExitCode {
     let wanted: Vec<String> = arguments.collect();
     let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|part| name.contains(part));
     for case in cases().into_iter().filter(|case| is_wanted(case.name)) {
-        let (floor, mut ours) = case.measure_undisturbed(Tool::Loadgen, &processors);
-        for figure in ours.iter_mut().flat_map(|measured| &mut measured.percentiles) {
+        let (floor, ours) = case.measure_undisturbed(Tool::Loadgen, &processors);
+        let Some(mut ours) = ours else {
+            println!("| {:<43} | loadgen  | no figures |||||failed|", case.name);
+            all_right = false;
+            continue;
+        };
+        for figure in &mut ours.said.percentiles {
             *figure += off_by_ms;
         }
-        let mut sorted: Vec<u64> = floor.whole().iter().map(|wakes| wakes.late + wakes.rest).collect();
-        sorted.sort_unstable();
-        let median = at(&sorted, 0.5);
-        let others = [Tool::Wrk, Tool::Wrk2, Tool::Oha]
-            .into_iter()
-            .filter(|tool| tool.program().is_some() && !case.load.poisson && case.load.connections <= 10);
-        let others = others.map(|tool| (tool, case.measure(tool, &processors)));
-        for (tool, measured) in [(Tool::Loadgen, ours)].into_iter().chain(others) {
-            let Some(measured) = measured else {
-                println!("| {:<43} | {:<8} | no figures |||||failed|", case.name, tool.name());
-                all_right &= tool != Tool::Loadgen;
+        let judge = case.judge(&floor, &ours);
+        row(case.name, "truth", judge.truth, judge.max, &format!("floor {:.3}", floor.median() as f64 / 1e6));
+        row("", "within", judge.within, f64::NAN, if judge.is_sharp() { "" } else { "too blunt" });
+        if case.load.poisson {
+            let rho = case.load.rate * case.behaviour.service as f64 / 1e9;
+            let theory = SHARES.map(|share| m_d_1(rho, case.behaviour.service as f64 / 1e6, share));
+            row("", "endless", theory, f64::INFINITY, "");
+        }
+        let verdict = match (judge.misses(ours.said.percentiles), judge.early) {
+            (0, 0) => "right".to_owned(),
+            (misses, 0) => format!("{misses} wrong"),
+            (misses, early) => format!("{misses} wrong, {early} early"),
+        };
+        all_right &= judge.is_sharp() && verdict == "right";
+        row("", Tool::Loadgen.name(), ours.said.percentiles, ours.said.max, &verdict);
+        // What a user of another tool reads about the same server.
+        for tool in [Tool::Wrk, Tool::Wrk2, Tool::Oha] {
+            if tool.program().is_none() || case.load.poisson || case.load.connections > 10 {
+                continue;
+            }
+            let Some(Measured { said, .. }) = case.measure(tool, &processors) else {
+                println!("| {:<43} | {:<8} | no figures |||||failed|", "", tool.name());
                 continue;
             };
-            let judge = case.judge(&floor, &measured);
-            if tool == Tool::Loadgen {
-                row(case.name, "truth", judge.truth, judge.max, &format!("floor {median:.3}"));
-                row("", "within", judge.within, f64::NAN, if judge.is_sharp() { "" } else { "too blunt" });
-                all_right &= judge.is_sharp();
-                if case.load.poisson {
-                    let rho = case.load.rate * case.behaviour.service as f64 / 1e9;
-                    let theory = SHARES.map(|share| m_d_1(rho, case.behaviour.service as f64 / 1e6, share));
-                    row("", "endless", theory, f64::INFINITY, "");
-                }
-            }
-            let values = measured.percentiles;
             // wrk prints no p99.9, which is no error of its own.
-            let untold = values.iter().filter(|value| value.is_nan() && tool != Tool::Loadgen).count();
-            let misses = judge.misses(values) - untold;
-            all_right &= tool != Tool::Loadgen || misses == 0;
+            let untold = said.percentiles.iter().filter(|value| value.is_nan()).count();
+            let misses = judge.misses(said.percentiles) - untold;
             let verdict = if misses == 0 { "right".to_owned() } else { format!("{misses} wrong") };
-            row("", tool.name(), values, measured.max, &verdict);
+            row("", tool.name(), said.percentiles, said.max, &verdict);
         }
     }
     if is_wanted(HISTOGRAM) {

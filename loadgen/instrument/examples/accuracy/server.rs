@@ -1,10 +1,10 @@
-//! A server whose answer times are known by arithmetic: one station that serves one request after another, each in the
-//! same time, and stands still in a given window.
+//! A server that keeps a log: one station that serves one request after another, each in the same time, and stands still in a
+//! given window.
 
+use std::collections::VecDeque;
 use std::net::{SocketAddr, TcpListener};
-use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use instrument::clock;
@@ -18,10 +18,6 @@ use crate::processors::Processors;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LISTENER: u64 = u64::MAX;
 
-/// A turn of the server's loop that took longer than this, in nanoseconds, was not its own doing: its processor was taken
-/// away.
-const LONGEST_TURN: u64 = 50_000;
-
 /// How the server answers.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Behaviour {
@@ -34,7 +30,7 @@ pub struct Behaviour {
 impl Behaviour {
     /// When a request is answered that came at a time, where the station is taken until `free`; and until when it is taken
     /// then. Times are in nanoseconds from the first request.
-    pub fn departure(&self, arrival: u64, free: &mut u64) -> u64 {
+    fn departure(&self, arrival: u64, free: &mut u64) -> u64 {
         *free = arrival.max(*free) + self.service;
         match self.stall {
             Some((from, to)) if (from..to).contains(&*free) => to,
@@ -43,15 +39,23 @@ impl Behaviour {
     }
 }
 
+/// A request in the server's log. Moments are in nanoseconds by the monotonic clock, which all processes share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Served {
+    /// When it was read.
+    pub arrived: u64,
+    /// When its answer was sent, if it was.
+    pub answered: Option<u64>,
+}
+
 /// A running server.
 pub struct Server {
     /// Where it listens.
     pub address: SocketAddr,
     /// When the first request came, by the monotonic clock; 0 before.
     pub first: Arc<AtomicU64>,
-    away: Arc<Mutex<Vec<Range<u64>>>>,
     stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<Served>>>,
 }
 
 impl Server {
@@ -60,23 +64,20 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         listener.set_nonblocking(true).expect("a socket can be made non-blocking");
-        let (first, away) = (Arc::new(AtomicU64::new(0)), Arc::<Mutex<Vec<_>>>::default());
-        let stop = Arc::new(AtomicBool::new(false));
-        let (shared_first, shared_away, shared_stop) = (Arc::clone(&first), Arc::clone(&away), Arc::clone(&stop));
+        let (first, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (shared_first, shared_stop) = (Arc::clone(&first), Arc::clone(&stop));
         let processors = *processors;
         let thread = std::thread::spawn(move || {
             processors.enter_server();
-            serve(&listener, behaviour, &shared_first, &shared_away, &shared_stop)
-                .expect("the system refused what the server needs");
+            serve(&listener, behaviour, &shared_first, &shared_stop).expect("the system refused what the server needs")
         });
-        Server { address, first, away, stop, thread: Some(thread) }
+        Server { address, first, stop, thread: Some(thread) }
     }
-}
 
-impl Server {
-    /// When its processor was taken away, in order, by the monotonic clock.
-    pub fn away(&self) -> Vec<Range<u64>> {
-        self.away.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Ends it, and gives its log in the order in which the requests came.
+    pub fn end(mut self) -> Vec<Served> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
@@ -94,17 +95,16 @@ fn serve(
     listener: &TcpListener,
     behaviour: Behaviour,
     first: &AtomicU64,
-    away: &Mutex<Vec<Range<u64>>>,
     stop: &AtomicBool,
-) -> Result<(), rustix::io::Errno> {
+) -> Result<Vec<Served>, rustix::io::Errno> {
     let epoll = epoll::create(CreateFlags::CLOEXEC)?;
     epoll::add(&epoll, listener, EventData::new_u64(LISTENER), EventFlags::IN)?;
     let mut sockets: Vec<Option<OwnedFd>> = Vec::new();
-    let mut waiting: std::collections::VecDeque<(u64, usize)> = std::collections::VecDeque::new();
+    let mut waiting: VecDeque<(u64, usize, usize)> = VecDeque::new();
+    let mut log: Vec<Served> = Vec::with_capacity(1 << 14);
     let mut free = 0;
     let mut events: Vec<epoll::Event> = Vec::with_capacity(1024);
     let mut buffer = vec![0_u8; 16 * 1024];
-    let mut last = clock::now();
     while !stop.load(Ordering::Relaxed) {
         // The server never sleeps: the time that a wake-up takes would count as the generator's error.
         let timeout = Timespec { tv_sec: 0, tv_nsec: 0 };
@@ -136,11 +136,8 @@ fn serve(
                             let origin = first.load(Ordering::Relaxed);
                             let departure = behaviour.departure(now.saturating_sub(origin), &mut free);
                             // One request a read: the tools that are measured here do not pipeline.
-                            if departure + origin <= now {
-                                let _ = rustix::net::send(socket.as_fd(), ANSWER, SendFlags::NOSIGNAL);
-                            } else {
-                                waiting.push_back((departure + origin, place));
-                            }
+                            waiting.push_back((departure + origin, place, log.len()));
+                            log.push(Served { arrived: now, answered: None });
                         }
                         Err(rustix::io::Errno::AGAIN) => {}
                         _ => sockets[place] = None,
@@ -148,18 +145,14 @@ fn serve(
                 }
             }
         }
-        let now = clock::now();
-        if now - last > LONGEST_TURN {
-            away.lock().unwrap_or_else(PoisonError::into_inner).push(last..now);
-        }
-        last = now;
-        while waiting.front().is_some_and(|(due, _)| *due <= now) {
-            let Some((_, place)) = waiting.pop_front() else { break };
+        while waiting.front().is_some_and(|(due, ..)| *due <= clock::now()) {
+            let Some((_, place, entry)) = waiting.pop_front() else { break };
             if let Some(socket) = &sockets[place] {
+                log[entry].answered = Some(clock::now());
                 // A client that has gone is closed when its end is read.
                 let _ = rustix::net::send(socket.as_fd(), ANSWER, SendFlags::NOSIGNAL);
             }
         }
     }
-    Ok(())
+    Ok(log)
 }

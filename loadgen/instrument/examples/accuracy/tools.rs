@@ -36,6 +36,19 @@ pub type Percentiles = [f64; 4];
 /// The shares that [`Percentiles`] stand for.
 pub const SHARES: [f64; 4] = [0.5, 0.9, 0.99, 0.999];
 
+/// What a tool said.
+#[derive(Debug, Clone, Copy)]
+pub struct Said {
+    /// Response times, in milliseconds.
+    pub percentiles: Percentiles,
+    /// The longest one.
+    pub max: f64,
+    /// For how long it had no processor though it could have run, in seconds; 0 where it does not say so.
+    pub starved_s: f64,
+    /// When its first request was due, in seconds of Unix time, where it says so.
+    pub started_unix_s: Option<f64>,
+}
+
 impl Tool {
     /// Its name in the table.
     pub fn name(self) -> &'static str {
@@ -105,18 +118,20 @@ impl Tool {
         command.arg(url).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()
     }
 
-    /// Reads what it printed: percentiles, the maximum, and for how long in seconds it had no processor, where it says so.
-    pub fn percentiles(self, output: &Output) -> Option<(Percentiles, f64, f64)> {
+    /// Reads what it printed.
+    pub fn said(self, output: &Output) -> Option<Said> {
         let text = String::from_utf8_lossy(&output.stdout);
         match self {
             Tool::Loadgen => {
                 let bench: instrument::result::Bench = serde_json::from_str(&text).ok()?;
                 let times = &bench.response;
-                Some((
-                    [times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms].map(|told| told.unwrap_or(f64::NAN)),
-                    times.max_ms,
-                    bench.load_generator.starved_s,
-                ))
+                Some(Said {
+                    percentiles: [times.p50_ms, times.p90_ms, times.p99_ms, times.p99_9_ms]
+                        .map(|told| told.unwrap_or(f64::NAN)),
+                    max: times.max_ms,
+                    starved_s: bench.load_generator.starved_s,
+                    started_unix_s: Some(bench.started_unix_s),
+                })
             }
             Tool::Wrk | Tool::Wrk2 | Tool::Oha => {
                 let found = |labels: [&str; 2]| {
@@ -134,7 +149,8 @@ impl Tool {
                 let p99 = found(["99.000%", "99.00% in"]).or_else(|| found(["99%", "99%"]))?;
                 let p90 = found(["90.000%", "90.00% in"]).or_else(|| found(["90%", "90%"]))?;
                 let p50 = found(["50.000%", "50.00% in"]).or_else(|| found(["50%", "50%"]))?;
-                Some(([p50, p90, p99, p999], max.unwrap_or(f64::NAN), 0.0))
+                let max = max.unwrap_or(f64::NAN);
+                Some(Said { percentiles: [p50, p90, p99, p999], max, starved_s: 0.0, started_unix_s: None })
             }
         }
     }

@@ -20,6 +20,8 @@ pub struct Judge {
     pub within: Percentiles,
     /// The longest response time that is right.
     pub max: f64,
+    /// Requests that came before they were due: then the tool's word of when it began is false.
+    pub early: usize,
 }
 
 impl Judge {
@@ -63,7 +65,8 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_not_right_and_a_blunt_floor_is_no_judge() {
-        let judge = |within| Judge { truth: [0.06, 0.1, 0.2, 0.3], within: [within, 0.1, 0.1, 0.1], max: 1.0 };
+        let judge =
+            |within| Judge { truth: [0.06, 0.1, 0.2, 0.3], within: [within, 0.1, 0.1, 0.1], max: 1.0, early: 0 };
         assert_eq!(judge(0.01).misses([0.065, 0.1, 0.2, 0.3]), 0);
         assert_eq!(judge(0.01).misses([0.079, 0.1, 0.2, f64::NAN]), 2);
         assert!(judge(0.015).is_sharp() && !judge(0.02).is_sharp());

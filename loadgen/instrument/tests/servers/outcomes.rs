@@ -80,3 +80,22 @@ fn requests_are_due_in_the_interval_that_the_schedule_says_however_late_they_are
     let due: Vec<u64> = report.timeline.points().iter().map(|point| point.due).collect();
     assert_eq!(due, [25, 75, 50]);
 }
+
+/// 20 requests are due in 0.4 s, and each takes 0.3 s: three of four answers come after the measured time.
+#[test]
+fn a_slow_service_that_answers_all_that_is_due_does_not_do_less_than_a_quick_one() {
+    let server = Server::start(|stream, _| {
+        while read_request(stream).is_some() {
+            std::thread::park_timeout(Duration::from_millis(300));
+            stream.write_all(OK).unwrap();
+        }
+    });
+    let mut config = server.config();
+    (config.requests, config.duration) = (None, None);
+    config.connections = 20;
+    config.load = Load::Open { stages: vec![Stage::constant(50.0, 0.4)], arrivals: Arrivals::Constant, seed: 1 };
+    let report = run(&config);
+    let counts = &report.total.counts;
+    assert_eq!((counts.due, counts.ok, counts.unfinished), (20, 20, 0), "{counts:?}");
+    assert!((report.rate() - 50.0).abs() < 1e-6, "{}", report.rate());
+}

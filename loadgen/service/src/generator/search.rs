@@ -120,11 +120,9 @@ impl Outcome {
             Answer::GeneratorLimit { at, reason, .. } => {
                 return Err(Error(format!("the generator itself is the limit at {at:.1}/s: {reason}")));
             }
-            Answer::Unsettled { holds: Some(holds), .. } => (
-                *holds,
-                false,
-                Some("The verdicts went to and fro; this is the highest rate that seems to hold.".to_owned()),
-            ),
+            Answer::Unsettled { holds: Some(holds), .. } => {
+                (*holds, false, Some("The search is not sure: this is the highest rate that seems to hold.".to_owned()))
+            }
             Answer::Never { at, reason } => {
                 return Err(Error(format!(
                     "the objective is missed even at {at:.2}/s ({reason}): no number of replicas can be said to keep it"

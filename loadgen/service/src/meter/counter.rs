@@ -54,9 +54,10 @@ impl Counter {
         values.filter(|value| value.is_finite()).reduce(|sum, value| sum + value)
     }
 
-    /// What it counts each second, for people: `jobs_done_total` is `jobs_done/s`.
+    /// What it counts each second, for people: `jobs_done_total` is `jobs_done/s`, and a histogram's `job_seconds_count` `job/s`.
     pub fn unit(&self) -> String {
-        format!("{}/s", self.name.strip_suffix("_total").unwrap_or(&self.name))
+        let ends = ["_seconds_count", "_count", "_total"];
+        format!("{}/s", ends.iter().find_map(|end| self.name.strip_suffix(end)).unwrap_or(&self.name))
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn alike(metrics: &str, wanted: &Counter) -> String {
         return format!("it tells {}", own.join(", "));
     }
     let names = keys().filter_map(|key| series(key).map(|(name, _)| name.to_owned()));
-    let mut names: Vec<String> = names.filter(|name| name.ends_with("_total")).collect();
+    let mut names: Vec<String> = names.filter(|name| name.ends_with("_total") || name.ends_with("_count")).collect();
     names.dedup();
     let near = |name: &String| name.chars().zip(wanted.name.chars()).take_while(|(a, b)| a == b).count();
     names.sort_by_key(|name| std::cmp::Reverse(near(name)));
@@ -106,7 +107,7 @@ mod tests {
 
     const METRICS: &str = "# HELP jobs_done_total Jobs.\n# TYPE jobs_done_total counter\n\
         jobs_done_total{state=\"ok\",queue=\"a b\"} 7 1700000000000\njobs_done_total{state=\"bad\"} 2\n\
-        jobs_done_total_of_old 99\njobs_lost_total 1\nload NaN\n";
+        jobs_done_total_of_old 99\njobs_lost_total 1\nload NaN\njob_seconds_count 3\n";
 
     fn read(counter: &str) -> Option<f64> {
         counter.parse::<Counter>().expect("a counter").read(METRICS)
@@ -124,11 +125,13 @@ mod tests {
     #[test]
     fn a_name_that_is_not_told_is_answered_with_those_that_are() {
         let wanted: Counter = "jobs_done".parse().expect("a counter");
-        assert_eq!(alike(METRICS, &wanted), "it tells jobs_done_total, jobs_lost_total");
+        assert_eq!(alike(METRICS, &wanted), "it tells jobs_done_total, jobs_lost_total, job_seconds_count");
         assert_eq!(alike("", &wanted), "it tells no counter at all");
         let labels: Counter = "jobs_done_total{state=\"gone\"}".parse().expect("a counter");
         assert!(alike(METRICS, &labels).contains("jobs_done_total{state=\"bad\"}"));
-        assert_eq!("jobs_done_total".parse::<Counter>().expect("a counter").unit(), "jobs_done/s");
+        for (name, unit) in [("jobs_done_total", "jobs_done/s"), ("job_seconds_count", "job/s"), ("jobs", "jobs/s")] {
+            assert_eq!(name.parse::<Counter>().expect("a counter").unit(), unit);
+        }
     }
 
     #[test]

@@ -266,7 +266,7 @@ impl Served for Service {
                     service: container.service,
                     task: container.task,
                     processor: Duration::from_nanos(container.processor),
-                    busiest_thread: None,
+                    threads: container.threads,
                     // One without a limit may use all that its node has.
                     limit: limit.and_then(|service| service.cpu_limit).or(Some(f64::from(processors))),
                     memory: container.memory,

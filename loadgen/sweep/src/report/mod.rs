@@ -26,11 +26,15 @@ pub fn html(sweep: &Sweep) -> String {
     };
     let mut page = Page::new(title).head(head::html(sweep));
     if !sweep.steps.is_empty() && !dockercoins {
-        page = page
-            .section("throughput", "Throughput", throughput::html(sweep))
-            .section("efficiency", "What each further replica brings", service::efficiency(sweep))
-            .section("waiting", "Response time", service::latency(sweep))
-            .section("utilisation", "What is busy", service::busy(sweep));
+        page = page.section("throughput", "Throughput", throughput::html(sweep)).section(
+            "efficiency",
+            "What each further replica brings",
+            service::efficiency(sweep),
+        );
+        if sweep.sends() {
+            page = page.section("waiting", "Response time", service::latency(sweep));
+        }
+        page = page.section("utilisation", "What is busy", service::busy(sweep));
     } else if !sweep.steps.is_empty() {
         page = page
             .section("throughput", "Throughput", throughput::html(sweep))

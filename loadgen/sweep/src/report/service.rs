@@ -133,7 +133,7 @@ pub fn steps(sweep: &Sweep) -> String {
             times.p50_ms.map_or_else(none, time),
             times.p90_ms.map_or_else(none, time),
             times.p99_ms.map_or_else(none, time),
-            times.failed.to_string(),
+            if sweep.sends() { times.failed.to_string() } else { none() },
         ];
         fields.extend(
             busy.iter().map(|service| step.utilisation.get(*service).map_or_else(none, |share| percent(*share))),

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::driver::{Driver, Moment};
 use crate::platform::{Error, Placed, Platform};
-use crate::result::{Estimate, Placement, Sample, Step};
+use crate::result::{Placement, Sample, Step};
 use crate::theory;
 
 use super::pace::Pace;
@@ -73,11 +73,12 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
         let Some(measured) = self.driver.step(self.platform, &mut moment).await? else { return Ok(None) };
         let placement = self.platform.placement().await?;
         let seconds = |moment: Instant| (moment - self.began).as_secs_f64();
-        let mut notes = measured.notes;
-        let throughput = measured.throughput.unwrap_or_else(|| {
-            notes.push("The throughput could not be read, so there is no rate.".to_owned());
-            Estimate { value: 0.0, low: 0.0, high: 0.0 }
-        });
+        // A step without a rate is none: nothing is not 0.
+        let throughput = measured.throughput.ok_or_else(|| {
+            let notes: String = measured.notes.iter().map(|note| format!("\n  {note}")).collect();
+            let of = crate::format::replicas(swept, &settings.scaled);
+            Error(format!("what was done with {of} could not be read, so there is no throughput{notes}"))
+        })?;
         let expected = theory::expect(settings, &replicas);
         let cores = &measured.cores;
         Ok(Some(Step {
@@ -102,7 +103,7 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
             generator_limit: measured.generator_limit,
             recovered_s: measured.recovered_s,
             replicas,
-            notes,
+            notes: measured.notes,
         }))
     }
 }

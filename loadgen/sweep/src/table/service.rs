@@ -18,17 +18,11 @@ const BESIDE: usize = 1;
 pub fn table(sweep: &Sweep) -> String {
     let settings = &sweep.settings;
     let busy = busy(sweep);
-    let header = [
-        ("", settings.scaled.as_str()),
-        ("", settings.unit.as_str()),
-        ("95 %", "±"),
-        ("each", "further"),
-        ("answer", "p50"),
-        ("answer", "p99"),
-        ("", "errors"),
-    ];
+    let header = [("", settings.scaled.as_str()), ("", settings.unit.as_str()), ("95 %", "±"), ("each", "further")];
+    let answers = [("answer", "p50"), ("answer", "p99"), ("", "errors")];
+    let answers = answers.into_iter().filter(|_| sweep.sends());
     let header: Vec<(&str, &str)> =
-        header.into_iter().chain(busy.iter().map(|service| (service.as_str(), "busy"))).collect();
+        header.into_iter().chain(answers).chain(busy.iter().map(|service| (service.as_str(), "busy"))).collect();
     let mut rows: Vec<Vec<Cell>> = vec![
         header.iter().map(|(above, _)| Cell::head(*above)).collect(),
         header.iter().map(|(_, what)| Cell::head(*what)).collect(),
@@ -60,16 +54,21 @@ fn row(sweep: &Sweep, step: &Step, busy: &[String]) -> Vec<Cell> {
             _ => BAD,
         },
     });
-    let failed = step.loop_time.failed as f64 / (step.loop_time.count + step.loop_time.failed).max(1) as f64;
     let mut cells = vec![
         Cell::plain(format!("{}{swept}", if step.steady { "" } else { "~" })),
         Cell { text: fine_rate(step.throughput.value), style: Style::new().bold() },
         Cell::plain(margin(step.throughput)),
         further,
-        step.loop_time.p50_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
-        step.loop_time.p99_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
-        Cell { text: narrow(percent(failed)), style: if failed > 0.001 { BAD } else { Style::new() } },
     ];
+    if sweep.sends() {
+        let times = &step.loop_time;
+        let failed = times.failed_share().unwrap_or_default();
+        cells.extend([
+            times.p50_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
+            times.p99_ms.map_or_else(none, |ms| Cell::plain(time(ms))),
+            Cell { text: narrow(percent(failed)), style: if failed > 0.001 { BAD } else { Style::new() } },
+        ]);
+    }
     cells.extend(busy.iter().map(|service| match step.utilisation.get(service) {
         Some(share) => {
             Cell { text: narrow(percent(*share)), style: if *share >= WORTH.0 { FAIR } else { Style::new() } }

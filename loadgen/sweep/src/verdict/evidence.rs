@@ -3,7 +3,7 @@
 use model::law::Law;
 
 use super::{Case, mean};
-use crate::format::{difference, percent, rate, time, times};
+use crate::format::{difference, listed, percent, rate, time, times};
 use crate::processors;
 use crate::result::{Fit, Step};
 use crate::theory;
@@ -111,7 +111,7 @@ fn cpu(case: &Case) -> Option<String> {
         nodes => format!(
             "The services use {} of the processors that the nodes {} share there, {so}.",
             percent(share),
-            nodes.join(", ")
+            listed(nodes)
         ),
     })
 }
@@ -119,14 +119,16 @@ fn cpu(case: &Case) -> Option<String> {
 /// The steps in which it was the processors that held the application up.
 fn short(case: &Case) -> Option<String> {
     case.settings.dockercoins.as_ref()?;
-    let mut places: Vec<String> = case
+    let places: Vec<String> = case
         .places()
         .into_iter()
         .filter(|place| case.is_short_of_processors(*place))
         .map(|place| place.to_string())
         .collect();
-    let last = places.pop()?;
-    let all = if places.is_empty() { last } else { format!("{} and {last}", places.join(", ")) };
+    if places.is_empty() {
+        return None;
+    }
+    let all = listed(&places);
     let scaled = &case.settings.scaled;
     let what = if scaled == "worker" { "workers".to_owned() } else { format!("replicas of {scaled}") };
     Some(format!(

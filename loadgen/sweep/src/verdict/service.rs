@@ -1,9 +1,9 @@
 //! What limits a service that is not dockercoins: of it nothing is known but what was measured.
 
-use super::{Case, Finding, PROPORTIONAL, mean, plural};
-use crate::format::{percent, rate, times};
+use super::{Case, Finding, GENERATOR, PROPORTIONAL, mean, plural};
+use crate::format::{listed, percent, rate, times};
 use crate::processors;
-use crate::result::{Fit, Step};
+use crate::result::Fit;
 
 /// A service that uses more than this share of the processors that it may use has none left.
 const BUSY: f64 = 0.9;
@@ -66,7 +66,7 @@ impl Facts<'_> {
     }
 
     fn failing(&self) -> Option<Finding> {
-        let share = mean(self.case.top().map(|step| failed(step)));
+        let share = mean(self.case.top().map(|step| step.loop_time.failed_share().unwrap_or(f64::NAN)));
         (share > FAILING || self.high <= 0.0).then(|| {
             Finding::none(format!(
                 "{} of the requests fail with {}: see what the service answers before asking how it scales.",
@@ -79,7 +79,7 @@ impl Facts<'_> {
     fn generator(&self) -> Option<Finding> {
         let reason = self.case.top().find_map(|step| step.generator_limit.as_ref())?;
         Some(Finding::of(
-            "generator",
+            GENERATOR,
             format!(
                 "The load generator is the limit with {}: {reason}. {} may be able to do more than {} {}.",
                 plural(self.case, self.last),
@@ -178,18 +178,15 @@ impl Facts<'_> {
 
     fn nodes(&self) -> Option<Finding> {
         let step = self.case.steps.last()?;
-        let full: Vec<String> = step
-            .node_busy
-            .iter()
-            .filter(|(_, share)| **share >= processors::SATURATED)
-            .map(|(node, share)| format!("{node} are busy {}", percent(*share)))
-            .collect();
-        (!full.is_empty()).then(|| {
+        let full = step.node_busy.iter().filter(|(_, share)| **share >= processors::SATURATED);
+        let (names, shares): (Vec<String>, Vec<f64>) = full.map(|(node, share)| (node.clone(), *share)).unzip();
+        (!names.is_empty()).then(|| {
             Finding::of(
                 "cpu",
                 format!(
-                    "The processors of {}: {}; more replicas bring nothing there, another node would.",
-                    full.join(", of "),
+                    "The processors of {} are busy {}: {}; more replicas bring nothing there, another node would.",
+                    listed(&names),
+                    percent(mean(shares)),
                     self.growth()
                 ),
             )
@@ -236,10 +233,4 @@ impl Facts<'_> {
         let share = mean(self.case.top().filter_map(|step| step.utilisation.get(service).copied()));
         (!share.is_nan()).then_some(share)
     }
-}
-
-/// The share of the requests of a step that failed.
-fn failed(step: &Step) -> f64 {
-    let (answered, failed) = (step.loop_time.count as f64, step.loop_time.failed as f64);
-    if answered + failed > 0.0 { failed / (answered + failed) } else { f64::NAN }
 }

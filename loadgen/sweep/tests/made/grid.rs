@@ -14,6 +14,7 @@ pub fn grid(settings: &Settings, replicas: &[u32]) -> Grid {
         replicas: replicas.to_vec(),
         took_s: 90.0,
         interrupted: false,
+        trouble: None,
         rows: replicas.iter().map(row).collect(),
     }
 }

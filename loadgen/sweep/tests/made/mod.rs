@@ -86,6 +86,7 @@ pub fn sweep_with(settings: Settings, noise: f64, change: impl Fn(&mut Step)) ->
         started: "2026-11-21T01:06:38Z".to_owned(),
         took_s: now,
         interrupted: false,
+        trouble: None,
         platform: "embedded".to_owned(),
         settings,
         machine,

@@ -73,9 +73,11 @@ impl Scheduler for Fake {
             let mut services = self.services.lock().unwrap();
             let taken = services.iter().any(|one| Some(&one.id) == spec.name.as_ref());
             if !taken {
-                let service = SwarmService { spec: Some(spec), ..SwarmService::default() };
+                let number = self.ticks.fetch_add(1, Ordering::SeqCst);
+                let id = Some(format!("service{number}"));
+                let service = SwarmService { id, spec: Some(spec), ..SwarmService::default() };
                 let mut environment = Environment::read(&service, &[]).expect("an environment");
-                let tick = Duration::from_micros(self.ticks.fetch_add(1, Ordering::SeqCst));
+                let tick = Duration::from_micros(number);
                 environment.created =
                     SystemTime::UNIX_EPOCH + Duration::from_secs(self.clock.load(Ordering::SeqCst)) + tick;
                 environment.state = State::Ready;
@@ -86,12 +88,12 @@ impl Scheduler for Fake {
         self.done(created).await
     }
 
-    async fn remove(&self, name: &str) -> Result<bool, Error> {
+    async fn remove(&self, environment: &Environment) -> Result<bool, Error> {
         self.answer().await?;
         let removed = {
             let mut services = self.services.lock().unwrap();
             let before = services.len();
-            services.retain(|one| one.id != name);
+            services.retain(|one| one.service != environment.service);
             services.len() < before
         };
         self.done(removed).await

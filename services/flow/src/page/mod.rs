@@ -38,7 +38,7 @@ const FILES: [File; 4] = [
 /// Outside of a Tokio runtime.
 pub fn app(database: Database, metrics: &Metrics, stop: CancellationToken) -> Router {
     let watch = Arc::new(Watch::new());
-    tokio::spawn(watch.clone().run(database, stop));
+    start::vital(watch.clone().run(database, stop));
     let asked = watch.clone();
     Router::new()
         .route("/api/state", get(state))

@@ -3,6 +3,8 @@
 use std::fs;
 use std::process::Command;
 
+use mysql_async::prelude::Queryable as _;
+
 use crate::world::World;
 use testbed::{Program, wait_for};
 
@@ -27,6 +29,15 @@ async fn a_poisoned_job_is_dead_after_three_tries_and_can_be_revived() {
     let letters = String::from_utf8(world.run("dead", &[]).stdout).unwrap();
     let tile = "job 7, tile 2, 1: 3 tries: lost on here, lost on here, lost on here";
     assert_eq!(letters, format!("run 1: 1 dead jobs\n{tile}\n"));
+
+    // Revived while it is still poisoned, it has three tries again and no more, however often.
+    for lost in [6, 9] {
+        world.run("revive", &[]);
+        world.connection().await.query_drop("UPDATE jobs SET poisoned = TRUE WHERE id = 7").await.unwrap();
+        let ends: Vec<Option<i32>> = std::iter::repeat_with(|| worker().wait()).take(4).collect();
+        assert_eq!(ends, [None, None, None, Some(0)]);
+        assert_eq!(world.status().await.attempts.lost, lost);
+    }
 
     let revived = world.run("revive", &[]);
     assert_eq!(String::from_utf8_lossy(&revived.stdout), "1 dead jobs are ready again\n");

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::world::World;
 use flow::{Claim, Kind, Queue, Submitted};
+use mysql_async::prelude::Queryable as _;
 
 fn queue(world: &World, lease: Duration) -> Queue {
     Queue::new(world.database.clone(), lease)
@@ -111,4 +112,21 @@ async fn a_picture_under_way_is_not_doubled() {
     assert_eq!(world.submit(&[&small[..], &["--another"]].concat()).await, Submitted::New(2));
     let pending = queue(&world, LONG).pending().await.unwrap();
     assert_eq!((pending.all, pending.open, pending.waiting), (8, 4, 4));
+}
+
+/// Whoever has lost the answer asks again, and two that submit at once wait for each other.
+#[tokio::test]
+async fn one_submission_is_one_picture() {
+    let world = World::new();
+    let settings = World::settings(&["--across=2", "--down=1", "--tile=4", "--another"]);
+    let submit = |token| flow::submit(&world.database, &settings, settings.grid().unwrap(), token);
+    assert_eq!(submit(7).await.unwrap(), Submitted::New(1));
+    assert_eq!(submit(7).await.unwrap(), Submitted::New(1));
+    assert_eq!(queue(&world, LONG).pending().await.unwrap().all, 4);
+
+    let mut other = world.connection().await;
+    other.query_drop("DO GET_LOCK('flow.submit', 0)").await.unwrap();
+    let refused = submit(8).await.unwrap_err();
+    assert!(refused.to_string().contains("somebody else has been submitting"), "{refused}");
+    assert_eq!(queue(&world, LONG).pending().await.unwrap().all, 4);
 }

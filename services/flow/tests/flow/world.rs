@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use clap::Parser;
 use flow::{Database, DatabaseConfig, Status, SubmitConfig, Submitted};
+use mysql_async::{Conn, OptsBuilder};
 use testbed::{MariaDbServer, Program};
 
 #[derive(Parser)]
@@ -29,9 +30,25 @@ impl World {
 
     /// Submits a picture with settings as on the command line.
     pub async fn submit(&self, options: &[&str]) -> Submitted {
-        let settings = Settings::parse_from([&["flow"], options].concat());
-        let grid = settings.submit.grid().unwrap();
-        flow::submit(&self.database, &settings.submit, grid).await.unwrap()
+        let settings = Self::settings(options);
+        flow::submit(&self.database, &settings, settings.grid().unwrap(), rand::random()).await.unwrap()
+    }
+
+    /// Settings of a picture, as on the command line.
+    pub fn settings(options: &[&str]) -> SubmitConfig {
+        Settings::parse_from([&["flow"], options].concat()).submit
+    }
+
+    /// A connection beside those of the program.
+    pub async fn connection(&self) -> Conn {
+        let options = OptsBuilder::default()
+            .ip_or_hostname("127.0.0.1")
+            .tcp_port(self.server.port())
+            .prefer_socket(false)
+            .user(Some(self.server.name()))
+            .pass(Some(self.password()))
+            .db_name(Some(self.server.name()));
+        Conn::new(options).await.unwrap()
     }
 
     pub async fn status(&self) -> Status {

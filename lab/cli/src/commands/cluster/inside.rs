@@ -40,9 +40,11 @@ pub struct Load {
     cluster: Name,
 }
 
-/// Opens a shell.
+/// Opens a shell, with all that the labs' commands find: they are typed here.
 pub async fn shell(args: Shell) -> anyhow::Result<ExitCode> {
-    attach(&args.cluster, &args.node, &["bash".to_owned(), "-l".to_owned()]).await
+    let folder = "/root/swarmlab";
+    let script = format!("if [ -d {folder} ]; then {}\nfi\nexec bash", cluster::environment(folder));
+    attach(&args.cluster, &args.node, &["bash".to_owned(), "-lc".to_owned(), script]).await
 }
 
 /// Runs a command.

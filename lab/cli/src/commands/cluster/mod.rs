@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use cluster::DEFAULT_NAME;
 
-/// Makes a swarm of several nodes on this machine, each a container with its own Docker engine
+/// Make a swarm of several nodes on this machine, each a container with its own Docker engine
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
   lab cluster up

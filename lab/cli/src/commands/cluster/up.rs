@@ -64,7 +64,10 @@ pub struct Args {
 /// Makes the cluster.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let begun = Instant::now();
-    let say = |line: &str| anstream::eprintln!("{:5.1} s  {line}", begun.elapsed().as_secs_f64());
+    let say = |line: &str| {
+        let margin = format!("{:5.1} s  ", begun.elapsed().as_secs_f64());
+        anstream::eprint!("{}", guide::render::message(&margin, line, crate::commands::guide::style()));
+    };
     let publish = match &args.publish {
         Some(pairs) => ports(pairs)?,
         None => usual(args.bind, &say),
@@ -96,14 +99,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         dockerd: args.dockerd,
         keep: args.keep,
     };
-    let mut tries = 1;
-    while let Err(error) = up::up(&outer, &config, &say).await {
-        if args.publish.is_some() || tries == TRIES || !lost_a_port(&error) {
+    if let Err(error) = up::up(&outer, &config, &say).await {
+        if args.publish.is_some() || !lost_a_port(&error) {
             return Err(error);
         }
-        tries += 1;
-        say("another program took a port meanwhile: once more");
-        config.publish = usual(args.bind, &say);
+        say("another program took a port meanwhile: any free ones now; `lab cluster status` shows them");
+        config.publish = PORTS.map(|port| (0, port)).to_vec();
+        up::up(&outer, &config, &say).await?;
     }
     if config.bare {
         anstream::println!("nodes without a swarm; go on with `lab cluster shell head`");
@@ -130,12 +132,13 @@ pub async fn down(name: &cluster::Name) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// How often ports are chosen anew: two clusters that are made at once see the same ones free.
-const TRIES: usize = 3;
+/// Ports of the application.
+const PORTS: [u16; 3] = [8000, 8001, 8002];
 
-/// Whether a cluster could not be made since somebody else has a port that was free when it was chosen.
+/// Whether a cluster could not be made since somebody else has a port that was free when it was chosen: two clusters that
+/// are made at once see the same ones free. The engine says so, or the system in its own words.
 fn lost_a_port(error: &anyhow::Error) -> bool {
-    let said = format!("{error:#}");
+    let said = format!("{error:#}").to_lowercase();
     ["port is already allocated", "address already in use"].iter().any(|words| said.contains(words))
 }
 
@@ -148,7 +151,7 @@ fn usual(bind: IpAddr, say: &dyn Fn(&str)) -> Vec<(u16, u16)> {
             (0, port)
         }
     };
-    [8000, 8001, 8002].map(one).to_vec()
+    PORTS.map(one).to_vec()
 }
 
 /// Reads `HERE:NODE` pairs.
@@ -196,6 +199,9 @@ mod tests {
     fn a_port_that_was_lost_is_told_from_other_trouble() {
         let bind = anyhow::anyhow!("Bind for 127.0.0.1:8002 failed: port is already allocated");
         assert!(lost_a_port(&bind.context("cannot start the container of a node")));
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let system = std::net::TcpListener::bind(taken.local_addr().unwrap()).unwrap_err();
+        assert!(lost_a_port(&anyhow::anyhow!("this machine is not ready\nport: 8000 cannot be used: {system}")));
         assert!(!lost_a_port(&anyhow::anyhow!("cluster x is there already")));
     }
 

@@ -13,7 +13,7 @@ use clap::Subcommand;
 
 use super::Nodes;
 
-/// Proves that labs work: every check fails before its step and passes after its solution
+/// Prove that labs work: every check fails before its step and passes after its solution
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(subcommand)]

@@ -11,7 +11,7 @@ use anyhow::Context as _;
 
 use super::Syllabus;
 
-/// Writes your progress as a page and as JSON, to hand in
+/// Write your progress as a page and as JSON, to hand in
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The JSON is sealed: a change after the writing shows. With the class's key the seal cannot be made
@@ -31,7 +31,7 @@ pub struct ReportArgs {
     syllabus: Syllabus,
 }
 
-/// Makes the key that a class's reports are sealed with
+/// Make the key that a class's reports are sealed with
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  lab report-key new\n  lab report --key class.key")]
 pub struct KeyArgs {
@@ -49,7 +49,7 @@ enum KeyCommand {
     },
 }
 
-/// Joins reports into a class table: class.html and class.csv
+/// Join reports into a class table: class.html and class.csv
 #[derive(Debug, clap::Args)]
 pub struct CollectArgs {
     /// Reports, or folders of them
@@ -80,8 +80,9 @@ pub fn report(args: ReportArgs) -> anyhow::Result<ExitCode> {
     );
     let sealed = Report::new(&progress, &args.syllabus.labs()?).seal(key.as_deref())?;
     let stem = format!("report-{}", plain(&progress.student));
-    write(&args.out, &format!("{stem}.json"), &sealed.to_json()?)?;
-    write(&args.out, &format!("{stem}.html"), &sealed.html())?;
+    let json = write(&args.out, &format!("{stem}.json"), &sealed.to_json()?)?;
+    let page = write(&args.out, &format!("{stem}.html"), &sealed.html())?;
+    anstream::println!("{}\n{}", json.display(), page.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,6 +95,9 @@ pub fn collect(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     let key = key.map(|key| key.secret);
     let labs = args.syllabus.labs()?;
     let class = collect::read(&args.reports, &labs, key.as_deref())?;
+    // Written before anything is said: a terminal that takes no more text costs the table nothing.
+    let table = write(&args.out, "class.csv", &collect::csv(&class.lines, &labs))?;
+    let page = write(&args.out, "class.html", &collect::html(&class, &labs))?;
     for line in &class.lines {
         let passed: usize = line.passed().sum();
         anstream::println!("{:<30} {passed:>3} steps  {}", line.student, line.verdict.words());
@@ -101,8 +105,7 @@ pub fn collect(args: &CollectArgs) -> anyhow::Result<ExitCode> {
     for (file, why) in &class.unread {
         anstream::eprintln!("lab: left out {file}: {why}");
     }
-    write(&args.out, "class.csv", &collect::csv(&class.lines, &labs))?;
-    write(&args.out, "class.html", &collect::html(&class, &labs))?;
+    anstream::println!("{}\n{}", table.display(), page.display());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,6 +120,9 @@ pub fn report_key(args: &KeyArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Most bytes of a name in a file's name, of which file systems take 255 in all.
+const LONGEST: usize = 120;
+
 /// A name as a part of a file's name.
 fn plain(name: &str) -> String {
     let words: Vec<String> = name
@@ -124,15 +130,18 @@ fn plain(name: &str) -> String {
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
         .collect();
-    if words.is_empty() { "student".to_owned() } else { words.join("-") }
+    let mut joined = if words.is_empty() { "student".to_owned() } else { words.join("-") };
+    while joined.len() > LONGEST {
+        joined.pop();
+    }
+    joined
 }
 
-fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<()> {
+fn write(folder: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
     let path = folder.join(name);
     std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
     std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    anstream::println!("{}", path.display());
-    Ok(())
+    Ok(path)
 }
 
 #[cfg(test)]
@@ -142,5 +151,7 @@ mod tests {
         assert_eq!(super::plain("Ada Lovelace"), "ada-lovelace");
         assert_eq!(super::plain("../../etc/Zoë"), "etc-zoë");
         assert_eq!(super::plain("..."), "student");
+        assert_eq!(super::plain(&"zoë".repeat(100)).len(), 120);
+        assert!(super::plain(&format!("a{}", "ë".repeat(100))).ends_with('ë'));
     }
 }

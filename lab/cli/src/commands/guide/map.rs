@@ -12,16 +12,23 @@ use anyhow::Context as _;
 use swarm::Swarm;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::commands::manager::Manager;
 
 /// Between two pictures.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// How many browsers are answered at a time. Others wait in line: whoever connects and says nothing holds a seat for no longer than `ASKS_WITHIN`.
+const SEATS: usize = 64;
+
+/// How long nobody is accepted after an error, which may come again at once.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
 /// How long a browser may take to say what it wants.
 const ASKS_WITHIN: Duration = Duration::from_secs(5);
 
-/// Shows the nodes and the tasks on each, live
+/// Show the nodes and the tasks on each, live
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Show it once
@@ -78,18 +85,35 @@ async fn serve(swarm: Swarm, address: SocketAddr, webui: Option<(String, u16)>) 
     anstream::println!("http://{}/   ^C ends", listener.local_addr()?);
     let page = map::html(webui.is_some());
     let loads = Arc::new(Loads::of(swarm.engine().host()).await);
+    let seats = Arc::new(Semaphore::new(SEATS));
     loop {
-        let (stream, _) = tokio::select! {
-            accepted = listener.accept() => accepted?,
+        let accepted = tokio::select! {
+            accepted = accept(&listener, &seats) => accepted,
             _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+        };
+        let (stream, seat) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // One that went before it was accepted, or too many open files for a moment: the page goes on.
+                anstream::eprintln!("lab: a browser was not answered: {error}");
+                tokio::time::sleep(AFTER_ERROR).await;
+                continue;
+            }
         };
         let (swarm, page, webui, loads) = (swarm.clone(), page.clone(), webui.clone(), Arc::clone(&loads));
         // A browser that goes away in the middle is none of our business.
         tokio::spawn(async move {
+            let _seat = seat;
             let answer = answer(stream, &swarm, &page, webui.as_ref(), loads.as_ref().as_ref());
             tokio::time::timeout(ASKS_WITHIN, answer).await
         });
     }
+}
+
+/// The next browser, once there is room for it.
+async fn accept(listener: &TcpListener, seats: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let seat = Arc::clone(seats).acquire_owned().await.map_err(std::io::Error::other)?;
+    Ok((listener.accept().await?.0, seat))
 }
 
 async fn answer(
@@ -140,4 +164,23 @@ async fn answer(
 fn host_and_port(text: &str) -> Result<(String, u16), String> {
     let pair = text.rsplit_once(':').and_then(|(host, port)| Some((host.to_owned(), port.parse().ok()?)));
     pair.ok_or_else(|| "give the host and the port, as 127.0.0.1:8000".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn idle_browsers_have_no_more_than_their_seats() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seats = Arc::new(Semaphore::new(2));
+        let _idle = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
+        let _late = TcpStream::connect(address).await.unwrap();
+        let (_first, second) = (accept(&listener, &seats).await.unwrap(), accept(&listener, &seats).await.unwrap());
+        let third = tokio::time::timeout(Duration::from_millis(50), accept(&listener, &seats)).await;
+        assert!(third.is_err(), "a third browser has a seat");
+        drop(second);
+        let _third = accept(&listener, &seats).await.unwrap();
+    }
 }

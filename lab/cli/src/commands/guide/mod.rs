@@ -34,7 +34,7 @@ impl Syllabus {
 }
 
 /// The terminal's width up to what reads well, and colours where it has them.
-fn style() -> Style {
+pub fn style() -> Style {
     use std::io::IsTerminal as _;
     let terminal = std::io::stdout().is_terminal();
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));

@@ -14,7 +14,7 @@ use super::session::Session;
 /// Exit code of a check that does not pass.
 const NOT_DONE: u8 = 3;
 
-/// Begins a lab: makes its beginning and shows the first step
+/// Begin a lab: makes its beginning and shows the first step
 #[derive(Debug, clap::Args)]
 pub struct Start {
     /// The lab, as `web/2` or `web/one-door`; a number alone is one of the first track, coins
@@ -43,7 +43,7 @@ pub struct Check {
     nodes: Nodes,
 }
 
-/// Answers the question of the current step
+/// Answer the question of the current step
 #[derive(Debug, clap::Args)]
 pub struct Answer {
     /// The letter of the choice, or the word or number that is asked for
@@ -66,11 +66,11 @@ pub struct Reset {
     nodes: Nodes,
 }
 
-/// Begins a lab.
+/// Begin a lab.
 pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
     let lab = labs::one(&args.lab)?;
     let place = Place::find(&args.nodes.cluster).await?;
-    if !consent(&place, args.yes)? {
+    if !consent(&place, args.yes).await? {
         return Ok(ExitCode::FAILURE);
     }
     begin(&place, &lab).await?;
@@ -96,11 +96,17 @@ async fn begin(place: &Place, lab: &Lab) -> anyhow::Result<()> {
 }
 
 /// On machines of their own, others may be using the swarm that is left.
-fn consent(place: &Place, yes: bool) -> anyhow::Result<bool> {
+async fn consent(place: &Place, yes: bool) -> anyhow::Result<bool> {
     if yes || place.cluster().is_some() {
         return Ok(true);
     }
-    anstream::println!("This makes all machines leave their swarm and removes the application with its volumes.");
+    let removed = reset::removes(place).await?;
+    anstream::println!("This makes all machines leave their swarm, with whatever runs in it. What else is removed:");
+    for (machine, things) in &removed {
+        let things = if things.is_empty() { "nothing".to_owned() } else { things.join(", ") };
+        anstream::println!("  {machine}: {things}");
+    }
+    anstream::println!("Volumes and folders that were there before the first lab stay.");
     let go_on = prompt("Go on? [y/N] ")?.as_deref() == Some("y");
     if !go_on {
         anstream::eprintln!("nothing was changed; --yes goes on without asking");
@@ -114,7 +120,14 @@ pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
     session.begin(false).await?;
     session.show_question().await?;
     session.show_task().await?;
-    anstream::println!("Then: `lab answer LETTER`, `lab check`. Stuck: `lab hint`, `lab solution`.");
+    let asked = match (&session.step().question, &session.step().ask) {
+        (Some(_), Some(_)) => "`lab answer LETTER`, `lab answer WORD`, ",
+        (Some(_), None) => "`lab answer LETTER`, ",
+        (None, Some(_)) => "`lab answer WORD`, ",
+        (None, None) => "",
+    };
+    let then = format!("Then: {asked}`lab check`. Stuck: `lab hint`, `lab solution`.");
+    anstream::print!("{}", guide::render::markdown(&then, session.style));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -122,6 +135,11 @@ pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
 pub async fn check(args: Check) -> anyhow::Result<ExitCode> {
     let mut session = Session::current(&args.nodes).await?;
     let passed = session.check(args.wait.map(std::time::Duration::from_secs)).await?;
+    if passed && session.lacking().await?.is_none() {
+        // Asked for now, it would be that of the next step.
+        anstream::println!();
+        session.show_solution(false).await?;
+    }
     Ok(conclude(&session, passed))
 }
 
@@ -162,7 +180,7 @@ pub async fn answer(args: Answer) -> anyhow::Result<ExitCode> {
 /// Back to the lab's beginning.
 pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
     let session = Session::current(&args.nodes).await?;
-    if !consent(&session.place, args.yes)? {
+    if !consent(&session.place, args.yes).await? {
         return Ok(ExitCode::FAILURE);
     }
     let to = args.step.unwrap_or(1);
@@ -219,9 +237,13 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
         return Ok(false);
     }
     anstream::println!("{}", guide::render::heading("Do", session.style));
-    let parts = session.facts().await?.parts(&session.step().task)?;
-    let by_hand = !parts.iter().any(|part| matches!(part, Part::Commands(_)));
-    for part in &parts {
+    let task = session.step().task.clone();
+    let mut by_hand = true;
+    for part in &task {
+        // What is filled in may come of the commands before it, as the token of a swarm that they make.
+        let parts = session.facts().await?.parts(std::slice::from_ref(part))?;
+        let Some(part) = parts.first() else { continue };
+        by_hand &= !matches!(part, Part::Commands(_));
         session.show_parts(std::slice::from_ref(part));
         if let Part::Commands(block) = part {
             loop {

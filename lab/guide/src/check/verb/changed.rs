@@ -38,7 +38,7 @@ fn read(args: &mut Args, wanted: bool) -> Result<Box<dyn Look>, String> {
 #[async_trait]
 impl Look for Changed {
     fn what(&self) -> String {
-        let word = if self.wanted { "has changed since the step began" } else { "is as it was when the step began" };
+        let word = if self.wanted { "changed since the step began" } else { "unchanged since the step began" };
         format!("{}: {word}", self.source)
     }
 
@@ -53,7 +53,11 @@ impl Look for Changed {
                 let now = now?;
                 Finding::when(!now.is_empty() && now != *before, "it has changed", "it is as it was")
             }
-            (false, Ok(now)) => Finding::when(now == *before, "it is as it was", "it has changed"),
+            (false, Ok(now)) => Finding::when(
+                now == *before,
+                "it is as it was",
+                "it has changed (`lab reset --step N` begins the step again)",
+            ),
             (false, Err(_)) => Finding::when(before.is_empty(), "it is as it was", "it is not there any more"),
         })
     }

@@ -13,6 +13,7 @@ use crate::check::path::Path;
 use crate::check::{Args, Finding, Look, Scene, Verb};
 
 use super::run::brief;
+use super::{counted, node};
 
 /// `http`
 pub const HTTP: Verb = Verb {
@@ -205,7 +206,7 @@ fn list(seen: &BTreeSet<String>) -> String {
 #[async_trait]
 impl Look for Http {
     fn what(&self) -> String {
-        let at = format!("{}:{}{}", self.node, self.port, self.request.path);
+        let at = format!("{}:{}{}", node(&self.node), self.port, self.request.path);
         let mut more: Vec<String> = Vec::new();
         if self.status != 200 && !self.refused {
             more.push(format!("with {}", self.status));
@@ -233,7 +234,7 @@ impl Look for Http {
         }
         let shown = self.same.iter().chain(self.different.iter().map(|(subject, _)| subject)).next();
         let seen = shown.map_or_else(
-            || format!("{} answers", answers.len()),
+            || counted(answers.len(), "answer"),
             |subject| list(&answers.iter().map(|(_, answer, _)| subject.of(answer)).collect()),
         );
         Ok(self.wrong(&answers).map_or_else(|| Finding::yes(seen), Finding::no))

@@ -8,6 +8,7 @@ use crate::check::docker::{self, KINDS};
 use crate::check::path::Path;
 use crate::check::{Args, Finding, Look, Scene, Verb};
 
+use super::node;
 use super::run::brief;
 
 /// `inspect`
@@ -44,7 +45,7 @@ fn read(args: &mut Args) -> Result<Box<dyn Look>, String> {
 impl Look for Inspect {
     fn what(&self) -> String {
         let of = if self.kind == "engine" {
-            format!("{}'s engine", self.node)
+            format!("{}'s engine", node(&self.node))
         } else {
             format!("{} {}", self.kind, self.name)
         };

@@ -11,6 +11,8 @@ use crate::check::{Finding, Look, Scene, Verb, http};
 use crate::place::Place;
 use crate::state::Measured;
 
+use super::counted;
+
 /// Pause between two looks at the counter.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The speed is taken over so many seconds; workers tell about once a second, so whole seconds have no edge.
@@ -132,7 +134,7 @@ impl Look for Rate {
         let (rate, workers) = speed(scene.place, scene.glance).await?;
         let off = 100.0 * (rate / self.wanted - 1.0);
         let holds = off <= self.percent && -off <= shortfall(self.percent);
-        let seen = format!("{rate:.2} hashes/s with {workers} workers");
+        let seen = format!("{rate:.2} hashes/s with {}", counted(workers, "worker"));
         let mut finding = Finding::when(
             holds,
             seen.clone(),

@@ -20,3 +20,13 @@ pub mod tcp;
 pub mod things;
 pub mod update;
 pub mod waits;
+
+/// A node as a sentence names it: `each` stands for all of them.
+fn node(name: &str) -> &str {
+    if name == "each" { "each node" } else { name }
+}
+
+/// So many of something: `1 worker`, `2 workers`.
+fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
+}

@@ -50,6 +50,18 @@ fn read(args: &mut Args) -> Result<Box<dyn Look>, String> {
 /// Longest output that is shown to a student.
 const LONGEST: usize = 160;
 
+/// As much of a command as tells a student which one it is.
+pub fn beginning(command: &str) -> String {
+    const ENOUGH: usize = 90;
+    let first = command.lines().next().unwrap_or_default();
+    let Some((mut at, _)) = first.char_indices().nth(ENOUGH) else { return first.to_owned() };
+    // It is filled in later, so no placeholder may be cut in two.
+    if first[..at].rfind("{{").is_some_and(|open| !first[open..at].contains("}}")) {
+        at = first[at..].find("}}").map_or(first.len(), |end| at + end + 2);
+    }
+    if at == first.len() { first.to_owned() } else { format!("{} ...", first[..at].trim_end()) }
+}
+
 /// The end of a text, on one line.
 pub fn brief(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -64,8 +76,13 @@ impl Look for Run {
     fn what(&self) -> String {
         let demands =
             if self.demands.is_empty() { String::new() } else { format!(" {}", compare::words(&self.demands)) };
-        let first = self.command.lines().next().unwrap_or_default();
-        format!("`{first}` on {}{demands}", self.node)
+        let first = beginning(&self.command);
+        let end = match self.exit {
+            Exit::Fails => " fails".to_owned(),
+            Exit::Code(code) if code != 0 => format!(" ends with {code}"),
+            Exit::Code(_) | Exit::Any => String::new(),
+        };
+        format!("`{first}` on {}{end}{demands}", self.node)
     }
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {
@@ -93,5 +110,19 @@ impl Look for Run {
             }
         }
         Ok(Finding::yes("it is so"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_long_command_is_named_by_its_beginning_and_its_placeholders_stay_whole() {
+        let beginning = super::beginning;
+        assert_eq!(beginning("docker info\nls"), "docker info");
+        assert_eq!(beginning(&"x".repeat(200)), format!("{} ...", "x".repeat(90)));
+        let cut = format!("{} {{{{head.private}}}} and more", "x".repeat(85));
+        assert_eq!(beginning(&cut), format!("{} {{{{head.private}}}} ...", "x".repeat(85)));
+        let whole = format!("{} {{{{head.private}}}}", "x".repeat(85));
+        assert_eq!(beginning(&whole), whole);
     }
 }

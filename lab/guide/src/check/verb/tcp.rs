@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 
 use crate::check::{Args, Finding, Look, Scene, Verb, http};
 
+use super::node;
+
 /// `tcp`
 pub const TCP: Verb = Verb {
     form: "tcp NODE[.private]|each:PORT open|closed",
@@ -42,7 +44,11 @@ fn read(args: &mut Args) -> Result<Box<dyn Look>, String> {
 #[async_trait]
 impl Look for Tcp {
     fn what(&self) -> String {
-        format!("port {} of {} is {}", self.port, self.node, if self.open { "open" } else { "closed" })
+        let node = match self.node.strip_suffix(".private") {
+            Some(node) => format!("{node}'s private address"),
+            None => node(&self.node).to_owned(),
+        };
+        format!("port {} of {node} is {}", self.port, if self.open { "open" } else { "closed" })
     }
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {

@@ -6,6 +6,8 @@ use swarm::Mode;
 
 use crate::check::{Finding, Look, Scene, Verb};
 
+use super::counted;
+
 /// `no_service`
 pub const NO_SERVICE: Verb = Verb {
     form: "no_service NAME",
@@ -121,7 +123,7 @@ struct Stack {
 #[async_trait]
 impl Look for Stack {
     fn what(&self) -> String {
-        format!("stack {} has {} services", self.name, self.wanted)
+        format!("stack {} has {}", self.name, counted(self.wanted, "service"))
     }
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {
@@ -133,10 +135,10 @@ impl Look for Stack {
         let holds = ours.len() == wanted && (wanted > 0 || standins.is_empty());
         Ok(Finding::when(
             holds,
-            format!("{} services", ours.len()),
+            counted(ours.len(), "service"),
             format!(
-                "stack {name} has {} services, not {wanted}: `docker stack ls`, `docker stack services {name}`",
-                ours.len() + if wanted == 0 { standins.len() } else { 0 }
+                "stack {name} has {}, not {wanted}: `docker stack ls`, `docker stack services {name}`",
+                counted(ours.len() + if wanted == 0 { standins.len() } else { 0 }, "service")
             ),
         ))
     }

@@ -1,14 +1,17 @@
 #!/bin/sh
 # Many users at once: crowd.sh make|look|remove
 #
-# make: CLIENTS users (10) make EACH environments (5), and repeat what got no answer; a line `user id` for each.
-# look: each user lists, and tries a stranger's; counts in a line each.  remove: each user removes what make has listed.
+# make: CLIENTS users (10) make EACH environments (5), and repeat what got no
+# answer; a line `user id` for each. look: each user lists, and tries a
+# stranger's; counts in a line each.  remove: each user removes what make has
+# listed.
 set -eu
 cd ~/work/platform
 api=127.0.0.1:8000/environments
 clients=${CLIENTS:-10} each=${EACH:-5}
-# Statuses 5xx are repeated, and so is what got no answer. The same key makes that safe.
-# The answer goes to a file, which a repeated request writes anew; to a pipe it would append. The status is printed.
+# Statuses 5xx are repeated, and so is what got no answer. The same key makes
+# that safe. The answer goes to a file, which a repeated request writes anew;
+# to a pipe it would append. The status is printed.
 ask() { user=$1; shift; curl -s -m 20 --retry 60 --retry-delay 1 --retry-all-errors -o "$user.answer" -w '%{http_code}\n' -H "@$user" "$@"; }
 make() {
     for n in $(seq "$each"); do

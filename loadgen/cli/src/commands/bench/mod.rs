@@ -1,5 +1,6 @@
 //! Loads a URL and tells how it did.
 
+mod folder;
 mod live;
 mod parts;
 mod repeat;
@@ -8,8 +9,7 @@ pub mod summary;
 pub mod values;
 mod watch;
 
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -25,15 +25,17 @@ use instrument::threshold::{Threshold, Verdict};
 
 use super::WrongUsage;
 use super::arrivals::ArrivalsArgs;
+use super::out;
 use super::request::RequestArgs;
 use super::sender::SenderArgs;
 use super::stop::stop_on_signals;
+use folder::Folder;
 use parts::Whole;
 use repeat::Repeated;
 use values::StageValue;
 use watch::Watch;
 
-/// Loads a URL and tells how it did
+/// Load a URL and tell how it did
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -91,6 +93,10 @@ pub struct Args {
     /// run-1, run-2 … in it, beside repeat.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+
+    /// Replace a result that is in the directory already
+    #[arg(long, requires = "out")]
+    force: bool,
 
     /// No live view while the run lasts; there is none with --json either, nor where stderr is no terminal
     #[arg(short, long)]
@@ -160,18 +166,36 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let config = args.config().map_err(WrongUsage::new)?;
     let stop = stop_on_signals().context("the signals that end a run cannot be caught")?;
     let mut sender = args.from.sender(&stop)?;
-    let mut runs = Vec::new();
-    while runs.len() < args.repeat as usize && !runs.last().is_some_and(|run: &Run| run.report.interrupted) {
-        let folder = args.out.as_ref().map(|folder| match args.repeat {
-            1 => folder.clone(),
-            _ => folder.join(format!("run-{}", runs.len() + 1)),
-        });
-        runs.push(once(args, &config, &stop, &mut sender, folder.as_deref())?);
+    let mut folder = args.out.as_ref().map(|path| Folder::prepare(path, args.repeat > 1, args.force)).transpose()?;
+    let mut runs: Vec<Run> = Vec::new();
+    // What has been measured is told whatever happens then: a disk that is full must not cost it.
+    let mut kept = Ok(());
+    while runs.len() < args.repeat as usize && !runs.last().is_some_and(|run| run.report.interrupted) {
+        let measured = once(args, &config, &stop, &mut sender, folder.as_ref().filter(|_| kept.is_ok()));
+        let (run, logged) = match measured {
+            Ok(measured) => measured,
+            Err(error) if runs.is_empty() => return Err(error),
+            Err(error) => {
+                kept = kept.and(Err(error.context(format!("run {} failed", runs.len() + 1))));
+                break;
+            }
+        };
+        if let Some(folder) = &mut folder {
+            kept = kept.and(folder.keep(runs.len() + 1, &run.whole(), logged));
+        }
+        runs.push(run);
     }
     match &runs[..] {
         [run] if args.repeat == 1 => print(args, &config, run)?,
-        runs => print_all(args, runs)?,
+        runs => {
+            let all = Repeated::of(runs.iter().map(Run::whole).collect());
+            if let Some(folder) = &folder {
+                kept = kept.and_then(|()| folder.keep_all(&all));
+            }
+            print_all(args, runs, &all)?;
+        }
     }
+    kept?;
     Ok(code(&runs))
 }
 
@@ -189,51 +213,31 @@ impl Run {
     }
 }
 
-/// Runs the load once, and writes the files of its result.
+/// Runs the load once. Whether its log could be written is told apart, since the run is worth something without.
 fn once(
     args: &Args,
     config: &Config,
     stop: &AtomicBool,
     sender: &mut Sender,
-    folder: Option<&Path>,
-) -> anyhow::Result<Run> {
-    let log = match folder {
-        Some(folder) => {
-            fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-            let path = folder.join("bench.hlog");
-            Some(File::create(&path).with_context(|| format!("cannot write {}", path.display()))?)
-        }
-        None => None,
-    };
+    folder: Option<&Folder>,
+) -> anyhow::Result<(Run, anyhow::Result<()>)> {
+    let log = folder.map(Folder::log).transpose()?;
     let mut watch = Watch::new(config, sender.threads(config), log, args.quiet || args.json);
     let outcome = sender.run(config, stop, &mut watch);
-    watch.finish()?;
+    let logged = watch.finish();
     let (report, parts) = outcome?;
     let mut verdicts: Vec<_> = args.fail_if.iter().map(|threshold| threshold.judge(&report)).collect();
     if !args.fail_if.iter().any(Threshold::is_on_errors) {
         // What was not asked for is told only where it holds.
         verdicts.extend(Some(Threshold::on_errors().judge(&report)).filter(|verdict| verdict.failed));
     }
-    let run = Run { bench: Bench::of(config, &report), report, parts, verdicts };
-    if let Some(folder) = folder {
-        write(folder, &run.whole())?;
-    }
-    Ok(run)
-}
-
-/// Writes the files of a result.
-fn write(folder: &Path, result: &Whole<'_>) -> anyhow::Result<()> {
-    let path = folder.join("bench.json");
-    let json = serde_json::to_string_pretty(result)? + "\n";
-    fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))?;
-    let path = folder.join("report.html");
-    fs::write(&path, report::html(result.bench)).with_context(|| format!("cannot write {}", path.display()))
+    Ok((Run { bench: Bench::of(config, &report), report, parts, verdicts }, logged))
 }
 
 /// Prints what one run found.
 fn print(args: &Args, config: &Config, run: &Run) -> anyhow::Result<()> {
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&run.whole())?);
+        out::json(&run.whole())?;
         for verdict in run.verdicts.iter().filter(|verdict| verdict.failed) {
             anstream::eprintln!("loadgen: {verdict}");
         }
@@ -247,16 +251,11 @@ fn print(args: &Args, config: &Config, run: &Run) -> anyhow::Result<()> {
     for verdict in &run.verdicts {
         text += &format!("{verdict}\n");
     }
-    anstream::print!("{text}");
-    Ok(())
+    Ok(out::print(text)?)
 }
 
 /// Prints what several runs found, and what varies between them.
-fn print_all(args: &Args, runs: &[Run]) -> anyhow::Result<()> {
-    let all = Repeated::of(runs.iter().map(Run::whole).collect());
-    if let Some(folder) = &args.out {
-        all.write(folder)?;
-    }
+fn print_all(args: &Args, runs: &[Run], all: &Repeated<'_>) -> anyhow::Result<()> {
     let mut said = String::new();
     for (number, run) in runs.iter().enumerate() {
         let limits = run.report.generator.limits.iter().map(|limit| format!("THE GENERATOR WAS THE LIMIT: {limit}."));
@@ -266,10 +265,10 @@ fn print_all(args: &Args, runs: &[Run]) -> anyhow::Result<()> {
         }
     }
     if args.json {
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        out::json(all)?;
         anstream::eprint!("{said}");
     } else {
-        anstream::print!("{}{said}", all.text());
+        out::print(format_args!("{}{said}", all.text()))?;
     }
     Ok(())
 }

@@ -1,11 +1,8 @@
 //! Several runs of the same plan, and what varies between them.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 
 use anstyle::Style;
-use anyhow::Context;
 use instrument::result::Bench;
 use serde::Serialize;
 use stats::Estimate;
@@ -70,13 +67,11 @@ impl<'a> Repeated<'a> {
         Repeated { schema: instrument::result::SCHEMA, between_runs, runs }
     }
 
-    /// Writes `repeat.json`: what varies, without the runs, which have files of their own.
-    pub fn write(&self, folder: &Path) -> anyhow::Result<()> {
-        let path = folder.join("repeat.json");
+    /// `repeat.json`: what varies, without the runs, which have files of their own.
+    pub fn summary(&self) -> anyhow::Result<String> {
         let value =
             serde_json::json!({"schema": self.schema, "runs": self.runs.len(), "between_runs": self.between_runs});
-        let json = serde_json::to_string_pretty(&value)? + "\n";
-        fs::write(&path, json).with_context(|| format!("cannot write {}", path.display()))
+        Ok(serde_json::to_string_pretty(&value)? + "\n")
     }
 
     /// The runs and what varies between them, as text.
@@ -129,17 +124,28 @@ impl<'a> Repeated<'a> {
         text
     }
 
-    /// Whether one run says how sure it is.
+    /// Whether one run says how sure it is. Runs without an interval say nothing, and that is no agreement.
     fn finding(&self) -> String {
-        let differ = self.between_runs.iter().filter(|figure| figure.p_alike.is_some_and(|p| p < DIFFER));
-        let names: Vec<&str> = differ.map(|figure| figure.name.trim_end_matches("_ms")).collect();
-        if names.is_empty() {
-            return "The runs differ by no more than the interval of each says.\n".to_owned();
+        let names = |of: &dyn Fn(&&Figure) -> bool| {
+            let chosen = self.between_runs.iter().filter(of).map(|figure| figure.name.trim_end_matches("_ms"));
+            chosen.collect::<Vec<_>>().join(", ").replace('_', " ")
+        };
+        let differ = names(&|figure| figure.p_alike.is_some_and(|p| p < DIFFER));
+        let alike = names(&|figure| figure.p_alike.is_some_and(|p| p >= DIFFER));
+        let untold = names(&|figure| figure.p_alike.is_none());
+        if !differ.is_empty() {
+            return format!(
+                "Runs differ in {differ} by more than the interval of one run says (p < {DIFFER}):\n\
+                 one run is too sure of itself here; compare several with several.\n"
+            );
         }
-        format!(
-            "Runs differ in {} by more than the interval of one run says (p < {DIFFER}):\n\
-             one run is too sure of itself here; compare several with several.\n",
-            names.join(", ").replace('_', " ")
-        )
+        if alike.is_empty() {
+            return "The runs are too short for an interval of their own: whether they differ by more than\n\
+                    chance cannot be told. Longer runs, or more requests, have one.\n"
+                .to_owned();
+        }
+        let rest = if untold.is_empty() { String::new() } else { format!("\nOf {untold} that cannot be told.") };
+        let which = if untold.is_empty() { String::new() } else { format!(" in {alike}") };
+        format!("The runs differ{which} by no more than the interval of each says.{rest}\n")
     }
 }

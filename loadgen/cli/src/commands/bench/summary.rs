@@ -138,7 +138,14 @@ pub fn write(out: &mut String, config: &Config, report: &Report) -> fmt::Result 
         writeln!(out, "Answers with another status than {ok} are in the column of errors only.")?;
     }
     if counts.unfinished > 0 {
-        writeln!(out, "The {} unfinished requests are in these times with their age.", number(counts.unfinished))?;
+        // At the end of a run some always are, where answers take long; many in an open loop are more than that.
+        let many = counts.ok == 0 || report.open_loop && report.unfinished_share() > 0.01;
+        let style = if many { warn } else { Style::new() };
+        writeln!(
+            out,
+            "{style}The {} unfinished requests{style:#} are in these times with their age.",
+            number(counts.unfinished)
+        )?;
     }
     if report.open_loop && total.waited > 0 {
         writeln!(

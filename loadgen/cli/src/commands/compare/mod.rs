@@ -4,6 +4,7 @@ mod bench;
 mod side;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,14 +15,17 @@ use instrument::result::SCHEMA;
 use serde_json::Value;
 
 use self::side::{Basis, Runs};
+use crate::commands::WrongUsage;
+use crate::commands::out;
 use crate::commands::percent::percent;
+use crate::commands::prose::prose;
 
-/// Compares two results and says whether the second is worse
+/// Compare two results and say whether the second is worse
 #[derive(Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub struct Args {
-    /// The results to compare with: bench.json or sweep.json, or a folder that holds one, or several folders of such
-    /// results; several are put together by commas
+    /// The results to compare with: bench.json or sweep.json, a folder of bench or sweep, of which bench --repeat makes
+    /// several results, or a folder of such folders; several are put together by commas
     #[arg(value_delimiter = ',', num_args = 1, required = true)]
     before: Vec<PathBuf>,
 
@@ -34,7 +38,7 @@ pub struct Args {
     tolerance: f64,
 
     /// How sure to be: a change counts when chance alone would bring it less often than this
-    #[arg(long, value_name = "P", default_value_t = 0.01)]
+    #[arg(long, value_name = "P", default_value_t = 0.01, value_parser = probability)]
     p: f64,
 
     /// Print the comparison as JSON
@@ -51,7 +55,14 @@ Examples:
 A figure is worse (or better) where it changed by more than the tolerance and by more than chance explains. With two
 runs or more on each side, chance is how runs of the same side differ (Welch's test); with one, it is how the pieces
 of that run differ, which is less than two runs of the same thing do: the tolerance is for that. Nothing is called
-better where there are more errors. Exit code 3 says that something is worse.";
+better where there are more errors. A result that is given twice would pass for two runs, and is refused. Exit code 3
+says that something is worse; exit code 1, that the two sides have nothing in common to compare.";
+
+/// Reads a probability between 0 and 1, without either: nothing is as sure as 0, and 1 calls chance a change.
+fn probability(text: &str) -> Result<f64, String> {
+    let p = text.trim().parse::<f64>().ok().filter(|p| *p > 0.0 && *p < 1.0);
+    p.ok_or_else(|| format!("`{text}` is not a probability between 0 and 1; write it as 0.01"))
+}
 
 /// How a figure changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -139,9 +150,15 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         _ => bail!("results of bench and of sweep are not of the same kind: compare each with its own"),
     };
+    if comparison.figures.is_empty() {
+        bail!("nothing was compared: no step has the same replicas on both sides");
+    }
     comparison.notes.push(basis(before.len(), after.len(), args));
     if args.json {
-        let paths = |side: &[(PathBuf, Value)]| side.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+        // Not every name of a file is text, and JSON holds nothing else.
+        let paths = |side: &[(PathBuf, Value)]| {
+            side.iter().map(|(path, _)| path.to_string_lossy().into_owned()).collect::<Vec<_>>()
+        };
         let value = serde_json::json!({
             "before": paths(&before),
             "after": paths(&after),
@@ -150,9 +167,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             "figures": comparison.figures,
             "notes": comparison.notes,
         });
-        println!("{}", serde_json::to_string_pretty(&value)?);
+        out::json(&value)?;
     } else {
-        anstream::print!("{}", table(&comparison));
+        out::print(table(&comparison))?;
     }
     let worse = comparison.figures.iter().any(|figure| figure.judgement == Judgement::Worse);
     Ok(if worse { ExitCode::from(3) } else { ExitCode::SUCCESS })
@@ -170,35 +187,53 @@ fn basis(before: usize, after: usize, args: &Args) -> String {
     )
 }
 
-/// The results of a side; a folder may hold several.
+/// The results of a side; a folder may hold several. The same result twice would pass for two runs that agree.
 fn read_all(paths: &[PathBuf]) -> anyhow::Result<Vec<(PathBuf, Value)>> {
     let mut all = Vec::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         for file in files(path)? {
             let value = read(&file)?;
+            if !seen.insert(fs::canonicalize(&file).unwrap_or_else(|_| file.clone())) {
+                return Err(WrongUsage::new(format!("{} is given twice: it is one result", file.display())).into());
+            }
             all.push((file, value));
         }
     }
     Ok(all)
 }
 
-/// The file itself, or the results in a folder and in the folders in it.
+/// The file itself, or the results of a folder: its own, or where it has none those of the folders in it.
 fn files(path: &Path) -> anyhow::Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut folders = vec![path.to_owned()];
-    for entry in fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))? {
-        folders.extend(entry.ok().map(|entry| entry.path()).filter(|inner| inner.is_dir()));
+    let mut found = own_results(path)?;
+    if found.is_empty() {
+        let entries = fs::read_dir(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+        folders.sort();
+        for folder in folders.iter().filter(|folder| folder.is_dir()) {
+            found.extend(own_results(folder)?);
+        }
     }
-    folders.sort();
-    let names = ["bench.json", "sweep.json"];
-    let found: Vec<PathBuf> =
-        folders.iter().flat_map(|folder| names.map(|name| folder.join(name))).filter(|file| file.is_file()).collect();
     if found.is_empty() {
         bail!("{} holds neither bench.json nor sweep.json", path.display());
     }
     Ok(found)
+}
+
+/// The results that lie in a folder as one run of loadgen left it. Of several runs of bench repeat.json says how many there
+/// are: a folder with a higher number is left from another time.
+fn own_results(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let repeat = folder.join("repeat.json");
+    if !repeat.is_file() {
+        let own = ["bench.json", "sweep.json"].map(|name| folder.join(name));
+        return Ok(own.into_iter().filter(|file| file.is_file()).collect());
+    }
+    let runs = read(&repeat)?.get("runs").and_then(Value::as_u64);
+    let runs = runs.with_context(|| format!("{} does not say how many runs there were", repeat.display()))?;
+    Ok((1..=runs).map(|run| folder.join(format!("run-{run}")).join("bench.json")).collect())
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {
@@ -226,8 +261,7 @@ fn parse<T: serde::de::DeserializeOwned>(value: Value, path: &Path) -> anyhow::R
 }
 
 fn table(comparison: &Comparison) -> String {
-    let bold = Style::new().bold();
-    let mut text = format!("{bold}{:<24}{:>11}{:>11}{:>10}{:>8}{bold:#}\n", "", "before", "after", "change", "p");
+    let mut rows = vec![(["", "before", "after", "change", "p"].map(str::to_owned), "", Style::new())];
     for figure in &comparison.figures {
         let (word, style) = match figure.judgement {
             Judgement::Better => ("better", Style::new().fg_color(Some(AnsiColor::Green.into()))),
@@ -245,14 +279,21 @@ fn table(comparison: &Comparison) -> String {
         let value = |value: f64| if value.is_nan() { "-".to_owned() } else { format!("{value:.3}") };
         let name =
             if figure.unit.is_empty() { figure.name.clone() } else { format!("{} ({})", figure.name, figure.unit) };
-        text += &format!(
-            "{name:<24}{:>11}{:>11}{change:>10}{p:>8} {style}{word}{style:#}\n",
-            value(figure.before),
-            value(figure.after),
-        );
+        rows.push(([name, value(figure.before), value(figure.after), change, p], word, style));
+    }
+    // As wide as usual, so that tables below each other are easy to compare, and wider where a number needs it.
+    let width = |column: usize| rows.iter().map(|row| row.0[column].chars().count()).max().unwrap_or(0);
+    let [a, b, c, d] = [(1, 10), (2, 10), (3, 9), (4, 7)].map(|(column, usual)| width(column).max(usual));
+    let first = width(0).max(24);
+    let mut text = String::new();
+    for (row, ([name, before, after, change, p], word, style)) in rows.iter().enumerate() {
+        let line = format!("{name:<first$} {before:>a$} {after:>b$} {change:>c$} {p:>d$}");
+        let bold = if row == 0 { Style::new().bold() } else { Style::new() };
+        text += format!("{bold}{line}{bold:#} {style}{word}{style:#}").trim_end();
+        text.push('\n');
     }
     for note in &comparison.notes {
-        text += &format!("{note}\n");
+        text += &format!("{}\n", prose(note));
     }
     text
 }

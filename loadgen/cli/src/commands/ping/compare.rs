@@ -1,9 +1,13 @@
 //! Which of several URLs is slower.
 
 use ping::Summary;
+use stats::estimate::CONFIDENCE;
+use stats::normal;
+use stats::quantile::told;
 
 use super::format::{count, ms, words};
 use super::tally::Tally;
+use crate::commands::prose::prose;
 
 /// A table with a row for each URL, and one sentence.
 pub fn table(tallies: &[Tally]) -> String {
@@ -13,13 +17,15 @@ pub fn table(tallies: &[Tally]) -> String {
     for tally in tallies {
         text += &format!("{:wide$} {:>7} {:>7}", tally.label, tally.ok, tally.failed());
         let times = &tally.times;
-        for value in [times.min_ms(), times.median_ms(), times.quantile_ms(0.9), times.max_ms()] {
-            text += &if tally.ok > 0 { format!(" {:>9}", ms(value)) } else { format!(" {:>9}", "-") };
+        let any = |value: f64| (tally.ok > 0).then_some(value);
+        let p90 = told(0.9, tally.ok, || times.quantile_ms(0.9));
+        for value in [any(times.min_ms()), any(times.median_ms()), p90, any(times.max_ms())] {
+            text += &format!(" {:>9}", value.map_or_else(|| "-".to_owned(), ms));
         }
         text += " ms\n";
     }
     for line in sentences(tallies) {
-        text += &line;
+        text += &prose(&line);
         text.push('\n');
     }
     text
@@ -29,22 +35,30 @@ pub fn table(tallies: &[Tally]) -> String {
 pub fn sentences(tallies: &[Tally]) -> Vec<String> {
     let silent = tallies.iter().filter(|tally| tally.ok == 0);
     let mut lines: Vec<_> = silent.map(|tally| format!("{} gave no answer", tally.label)).collect();
-    let answered = tallies.iter().filter(|tally| tally.ok > 0);
-    let by_median = |a: &&Tally, b: &&Tally| a.times.median_ms().total_cmp(&b.times.median_ms());
-    if let (Some(fast), Some(slow)) = (answered.clone().min_by(by_median), answered.clone().max_by(by_median))
-        && answered.count() > 1
-    {
-        lines.push(sentence(slow, fast));
+    let mut answered: Vec<(f64, &Tally)> =
+        tallies.iter().filter(|tally| tally.ok > 0).map(|tally| (tally.times.median_ms(), tally)).collect();
+    answered.sort_by(|a, b| a.0.total_cmp(&b.0));
+    if let [(_, fast), .., (_, slow)] = &answered[..] {
+        lines.push(sentence(slow, fast, strict(answered.len())));
     }
     lines
 }
 
-fn sentence(slow: &Tally, fast: &Tally) -> String {
+/// How many standard deviations away chance does not bring the slowest and the fastest of so many URLs. They are chosen for
+/// being far apart, out of k (k − 1) / 2 pairs: with the level divided by that number, a difference between any two of URLs
+/// that are all alike is claimed in no more than 5 % of the runs (Bonferroni).
+fn strict(urls: usize) -> f64 {
+    let pairs = (urls * (urls - 1) / 2).max(1);
+    normal::quantile(1.0 - (1.0 - CONFIDENCE) / 2.0 / pairs as f64)
+}
+
+fn sentence(slow: &Tally, fast: &Tally, strict: f64) -> String {
     let (long, short) = (slow.times.median_ms(), fast.times.median_ms());
     let medians = format!("({} against {} at p50)", words(long), words(short));
     let fewest = slow.ok.min(fast.ok);
     let pings = count(fewest, "ping");
-    if fewest >= FEW && !differ(&slow.times, &fast.times) {
+    let enough = can_differ(fewest, strict);
+    if enough && !differ(&slow.times, &fast.times, strict) {
         return format!("{pings} show no clear difference between {} and {} {medians}", slow.label, fast.label);
     }
     let ratio = long / short;
@@ -57,18 +71,22 @@ fn sentence(slow: &Tally, fast: &Tally) -> String {
     } else {
         format!("{:.0} %", (ratio - 1.0) * 100.0)
     };
-    if fewest < FEW {
+    if !enough {
         return format!("{} looks {slower} slower than {} {medians}; {pings} cannot prove it", slow.label, fast.label);
     }
     format!("{} is {slower} slower than {} {medians}", slow.label, fast.label)
 }
 
-/// With three times against three no order of them is rare enough to prove anything at the 5 % level.
-const FEW: u64 = 4;
+/// Whether so many times of each can prove anything, where all of one are above all of the other: of two URLs three times
+/// against three have no order that is rare enough.
+fn can_differ(each: u64, strict: f64) -> bool {
+    let n = each as f64;
+    distance(n * n, n, n, 0.0) > strict
+}
 
-/// Whether the two samples differ, by the Mann-Whitney test with the normal approximation and its correction for
-/// ties, at the 5 % level (Mann and Whitney 1947).
-fn differ(a: &Summary, b: &Summary) -> bool {
+/// Whether the two samples differ by more than so many standard deviations, by the Mann-Whitney test with the normal
+/// approximation and its correction for ties (Mann and Whitney 1947).
+fn differ(a: &Summary, b: &Summary, strict: f64) -> bool {
     let (n, m) = (a.count() as f64, b.count() as f64);
     let mut groups = std::collections::BTreeMap::<u64, (f64, f64)>::new();
     for step in a.histogram().iter_recorded() {
@@ -85,10 +103,15 @@ fn differ(a: &Summary, b: &Summary) -> bool {
         let tied: f64 = in_a + in_b;
         ties += tied.powi(3) - tied;
     }
+    distance(u, n, m, ties) > strict
+}
+
+/// How far U is from what chance makes it, in standard deviations, half a pair being allowed for its being a whole number.
+fn distance(u: f64, n: f64, m: f64, ties: f64) -> f64 {
     let all = n + m;
     let variance = n * m / 12.0 * ((all + 1.0) - ties / (all * (all - 1.0)));
-    let distance = ((u - n * m / 2.0).abs() - 0.5).max(0.0);
-    variance > 0.0 && distance / variance.sqrt() > 1.96
+    let away = ((u - n * m / 2.0).abs() - 0.5).max(0.0);
+    if variance > 0.0 { away / variance.sqrt() } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -130,7 +153,7 @@ mod tests {
         let few = sentences(&[tally("a:1", &[9000]), tally("b:1", &[1000])]);
         assert_eq!(few, ["a:1 looks 9.0 times slower than b:1 (9.0 ms against 1.0 ms at p50); 1 ping cannot prove it"]);
         let same: Vec<u64> = vec![1000; 50];
-        assert!(!differ(&tally("a:1", &same).times, &tally("b:1", &same).times));
+        assert!(!differ(&tally("a:1", &same).times, &tally("b:1", &same).times, strict(2)));
     }
 
     #[test]
@@ -140,6 +163,68 @@ mod tests {
         assert!(of(3400).starts_with("a:1 is 3.4 times slower"), "{}", of(3400));
         assert!(of(45_600).starts_with("a:1 is 46 times slower"), "{}", of(45_600));
         assert!(of(900).starts_with("b:1 is 11 % slower than a:1"), "{}", of(900));
+    }
+
+    /// A seeded source of times around 1 ms with a long tail, as waiting times are.
+    struct Random(u64);
+
+    impl Random {
+        fn times(&mut self, count: usize, mean_us: f64) -> Vec<u64> {
+            let one = |_| {
+                self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let share = ((self.0 >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+                (mean_us * (0.5 - 0.5 * share.ln())) as u64
+            };
+            (0..count).map(one).collect()
+        }
+    }
+
+    /// In how many of `runs` comparisons of URLs something is claimed; the mean of the first is `times` that of the others.
+    fn claims(urls: usize, runs: usize, times: f64) -> usize {
+        let mut random = Random(7);
+        let mut tallies: Vec<Tally> = Vec::new();
+        let mut claimed = 0;
+        for _ in 0..runs {
+            tallies.clear();
+            for url in 0..urls {
+                let mean = if url == 0 { 1000.0 * times } else { 1000.0 };
+                tallies.push(tally(&format!("u{url}:1"), &random.times(20, mean)));
+            }
+            claimed += usize::from(sentences(&tallies)[0].contains("slower"));
+        }
+        claimed
+    }
+
+    /// The slowest and the fastest of ten that are all alike once differed in 42 of 100 runs, and of three in 11.
+    #[test]
+    fn the_slowest_and_the_fastest_of_many_alike_seldom_differ() {
+        for (urls, runs) in [(3, 200), (10, 60)] {
+            let claimed = claims(urls, runs, 1.0);
+            // 5 % and two standard errors of so many runs.
+            let most = 0.05 * runs as f64 + 2.0 * (0.05 * 0.95 * runs as f64).sqrt();
+            assert!(claimed as f64 <= most, "{claimed} of {runs} runs with {urls} URLs that are alike");
+        }
+        assert!(claims(10, 10, 4.0) >= 9, "a slow one among ten is found");
+    }
+
+    #[test]
+    fn more_urls_need_more_pings_to_prove_anything() {
+        let least = |urls: usize| (1..).find(|&each| can_differ(each, strict(urls)));
+        assert_eq!([2, 3, 10].map(least), [Some(4), Some(5), Some(8)]);
+        let of = |us: u64| [us; 4];
+        let three = [tally("a:1", &of(9000)), tally("b:1", &of(1000)), tally("c:1", &of(1100))];
+        let said = sentences(&three);
+        assert!(said[0].ends_with("4 pings cannot prove it"), "{said:?}");
+    }
+
+    #[test]
+    fn p90_waits_for_enough_answers() {
+        let p90 = |pings: usize| {
+            let shown = table(&[tally("a:1", &vec![1000; pings]), tally("b:1", &vec![1000; pings])]);
+            let row = shown.lines().find(|line| line.starts_with("a:1")).expect("a row").to_owned();
+            row.split_whitespace().nth(5).map(str::to_owned)
+        };
+        assert_eq!((p90(35).as_deref(), p90(36).as_deref()), (Some("-"), Some("1.00")));
     }
 
     #[test]

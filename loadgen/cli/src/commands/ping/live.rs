@@ -3,6 +3,8 @@
 use std::io::{self, IsTerminal, Stdout};
 use std::time::{Duration, Instant};
 
+use stats::quantile::told;
+
 use crate::commands::draw::{Line, Screen, histogram, spark};
 
 use super::compare;
@@ -97,7 +99,7 @@ fn panel(tally: &Tally, width: usize, room: usize) -> Vec<String> {
             "   last {}  p50 {}  p90 {}  max {} ms",
             ms(last),
             ms(times.median_ms()),
-            ms(times.quantile_ms(0.9)),
+            told(0.9, tally.ok, || ms(times.quantile_ms(0.9))).unwrap_or_else(|| "-".to_owned()),
             ms(times.max_ms())
         );
     }

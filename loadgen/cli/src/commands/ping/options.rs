@@ -27,7 +27,7 @@ Exit codes:
   130  ^C before the pings asked for with -c were done
   With -n: 0 OK, 1 WARNING, 2 CRITICAL";
 
-/// Pings web servers, as httping does, and shows where the time goes
+/// Ping web servers, as httping does, and show where the time goes
 ///
 /// A ping is one request on a new connection, timed until the last byte of the answer. With several URLs each is
 /// pinged in turn, and a table at the end compares them.

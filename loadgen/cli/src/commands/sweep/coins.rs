@@ -10,16 +10,14 @@ use dockercoins::embedded::{Config, Embedded};
 use dockercoins::swarm::{self, Swarm};
 use dockercoins::{Application, Workers};
 use kit::settings;
-use ledger::Ledger;
 use sweep::file::Found;
-use sweep::files;
 use sweep::result::{Dockercoins, Settings};
 use sweep::run::{Plan, run as run_plan, run_grid};
 use tokio_util::sync::CancellationToken;
 
 use super::elsewhere::{Place, send};
 use super::{Args, Where, generator, stop, watcher};
-use crate::commands::WrongUsage;
+use crate::commands::{WrongUsage, results};
 
 /// Settings of the services that this process starts.
 #[derive(Debug, clap::Args)]
@@ -57,7 +55,7 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
     // The folder comes after the platform, so that nothing is left where there is no platform.
     let prepare = || match args.inside {
         true => Ok(()),
-        false => files::prepare(folder, args.force).map_err(anyhow::Error::msg),
+        false => results::prepare(folder, args.force).map_err(anyhow::Error::msg),
     };
     let unit = plan.settings.unit.clone();
     match args.platform.unwrap_or(Where::Embedded) {
@@ -116,9 +114,9 @@ async fn on(
 async fn embedded(args: &Args) -> anyhow::Result<Embedded> {
     let given = &args.embedded;
     let ledger = match &given.redis {
-        None => Ledger::in_memory(),
+        None => ledger::in_memory(),
         Some(url) => {
-            let ledger = Ledger::in_redis(url).with_context(|| format!("--redis {url}"))?;
+            let ledger = ledger::in_redis(url).with_context(|| format!("--redis {url}"))?;
             ledger.totals().await.with_context(|| format!("Redis at {url} does not answer; is it started?"))?;
             ledger
         }

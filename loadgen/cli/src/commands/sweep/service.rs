@@ -14,7 +14,6 @@ use service::processes::{self, Processes, name_of};
 use service::{Generator, Load, Served, compose, swarm};
 use sweep::driver::Driver;
 use sweep::file::Found;
-use sweep::files;
 use sweep::result::Settings;
 use sweep::run::{Plan, run};
 use tokio_util::sync::CancellationToken;
@@ -24,6 +23,7 @@ use super::told::Told;
 use super::{Args, DeployedArgs, Where, range, stop, watcher};
 use crate::commands::WrongUsage;
 use crate::commands::request::RequestArgs;
+use crate::commands::results;
 use crate::commands::sender::SenderArgs;
 
 /// What is scaled where it is not dockercoins, and what is sent to it.
@@ -80,6 +80,14 @@ fn beside(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// The names of which a command wants the port, as `db` in `{db.port}`. `${db.port}` is a language's own.
+fn ports_named(command: &str) -> Vec<&str> {
+    let plain = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '-' | '_'));
+    let before = command.match_indices(".port}").map(|(at, _)| &command[..at]);
+    let named = before.filter_map(|text| text.rsplit_once('{')).filter(|(before, _)| !before.ends_with('$'));
+    named.map(|(_, name)| name).filter(|name| plain(name)).collect()
+}
+
 impl ServiceArgs {
     /// Whether this is what is to be swept.
     pub fn is_asked_for(&self) -> bool {
@@ -98,6 +106,8 @@ impl ServiceArgs {
             bound: args.deployed.converge,
         };
         platform.check().map_err(WrongUsage::new)?;
+        self.check_connections(args).map_err(WrongUsage::new)?;
+        self.check_names(&platform).map_err(WrongUsage::new)?;
         if self.sender.is_asked_for() {
             return Err(WrongUsage::new("agents cannot reach copies of a command: those listen on this machine alone"));
         }
@@ -107,10 +117,42 @@ impl ServiceArgs {
         Ok((self.plan(args, name, &url), platform, self.requests(&url).map_err(WrongUsage::new)?))
     }
 
+    /// Says where a closed loop has too few connections for the most replicas: each stays with one of them.
+    fn check_connections(&self, args: &Args) -> Result<(), String> {
+        let most = counts(args).into_iter().max().unwrap_or(1) as usize;
+        match self.load {
+            Load::Closed(connections) if self.meter.is_none() && !self.request.no_keep_alive && connections < most => {
+                Err(format!(
+                    "closed:{connections} has fewer connections than the {most} replicas, and each stays with one of them: \
+                     {} would get nothing; use closed:{most} or more",
+                    most - connections
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Says which name is given to two commands, or has none: a shell would take what is left of `{db.port}` for a word.
+    fn check_names(&self, platform: &processes::Config) -> Result<(), String> {
+        let names: Vec<&str> = platform.beside.iter().map(|(name, _)| name.as_str()).collect();
+        if let Some(twice) = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name)) {
+            return Err(format!("--with has two commands called {}: give each a name of its own", twice.1));
+        }
+        // They are started in this order, and know the ports of those before them.
+        let commands = platform.beside.iter().map(|(_, command)| command).chain([&platform.command]);
+        for (place, command) in commands.enumerate() {
+            if let Some(name) = ports_named(command).into_iter().find(|name| !names[..place].contains(name)) {
+                return Err(format!("`{command}` asks for {{{name}.port}}: add --with {name}='…' before it"));
+            }
+        }
+        Ok(())
+    }
+
     /// A service that is deployed, and the requests to it.
     fn deployed(&self, args: &Args) -> Result<(Plan, Config), WrongUsage> {
         let url = self.url.clone().unwrap_or_default();
         let requests = self.requests(&url).map_err(WrongUsage::new)?;
+        self.check_connections(args).map_err(WrongUsage::new)?;
         Ok((self.plan(args, self.service.clone().unwrap_or_default(), &url), requests))
     }
 
@@ -141,7 +183,7 @@ impl ServiceArgs {
     fn plan(&self, args: &Args, scaled: String, url: &str) -> Plan {
         let settings = Settings {
             scaled,
-            replicas: args.replicas.as_ref().map_or_else(|| (1..=4).collect(), |range| range.0.clone()),
+            replicas: counts(args),
             set: BTreeMap::new(),
             unit: self.meter.as_ref().map_or_else(|| "requests/s".to_owned(), Counter::unit),
             load: Some(
@@ -166,10 +208,15 @@ impl ServiceArgs {
     }
 }
 
+/// The numbers of replicas.
+fn counts(args: &Args) -> Vec<u32> {
+    args.replicas.as_ref().map_or_else(|| (1..=4).collect(), |range| range.0.clone())
+}
+
 /// Runs it.
 pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
     let given = &args.service;
-    let prepare = || files::prepare(folder, args.force).map_err(anyhow::Error::msg);
+    let prepare = || results::prepare(folder, args.force).map_err(anyhow::Error::msg);
     if given.command.is_some() {
         let (plan, config, requests) = given.processes(args, folder)?;
         prepare()?;

@@ -7,6 +7,8 @@ use sweep::platform::Error;
 use sweep::result::{Sample, Settings, Step, Sweep};
 use sweep::run::{Outlook, Watcher};
 
+use crate::commands::out;
+
 /// One line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -31,7 +33,11 @@ impl Told {
     /// Writes it to standard output.
     pub fn say(&self) {
         match serde_json::to_string(self) {
-            Ok(line) => println!("{line}"),
+            Ok(line) => {
+                if let Err(error) = out::bytes(format!("{line}\n").as_bytes()) {
+                    anstream::eprintln!("loadgen: {error}");
+                }
+            }
             Err(error) => anstream::eprintln!("loadgen: a line cannot be written: {error}"),
         }
     }
