@@ -20,11 +20,16 @@ pub struct Output {
 
 /// What a student's shell and each command of a lab find, in the folder of the repository. A clone of the repository has no
 /// programs that are built already, so their folder is named. In a terminal Compose draws its list once, and not a line for each
-/// change of each container.
+/// change of each container. Waits are as long as they are here.
 pub fn environment(folder: &str) -> String {
+    environment_with(folder, swarm::patience::passed_on().as_deref())
+}
+
+fn environment_with(folder: &str, patience: Option<&str>) -> String {
     let folder = quoted(folder);
+    let patience = patience.map(|patience| format!("export {}; ", quoted(patience))).unwrap_or_default();
     format!(
-        "unset DOCKER_HOST DOCKER_CONTEXT; cd {folder} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml BINARIES=$PWD/target/images \
+        "{patience}unset DOCKER_HOST DOCKER_CONTEXT; cd {folder} || exit; [ -d target/images ] && export COMPOSE_FILE=compose/compose.yml:compose/compose.binaries.yml BINARIES=$PWD/target/images \
          || export COMPOSE_FILE=compose/compose.yml; export DOCKER_CLI_HINTS=false; [ -t 1 ] || export COMPOSE_ANSI=never; PATH=$PATH:$PWD/target/images;"
     )
 }
@@ -93,5 +98,16 @@ mod tests {
         let script = format!("{}\npwd", super::environment(folder.to_str().unwrap()));
         let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim_end(), folder.to_str().unwrap(), "{output:?}");
+    }
+
+    #[test]
+    fn waits_on_a_node_are_as_long_as_here() {
+        let said = |patience| {
+            let script = format!("{}\nprintf %s \"$LAB_PATIENCE\"", super::environment_with("/", patience));
+            let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(said(Some("LAB_PATIENCE=2.5")), "2.5");
+        assert_eq!(said(Some("LAB_PATIENCE=$(echo 7)")), "$(echo 7)");
     }
 }

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 /// The variable that all bounds of waits, and what rates may fall short, are multiplied by.
-pub const PATIENCE: &str = "LAB_PATIENCE";
+const PATIENCE: &str = "LAB_PATIENCE";
 
 /// Most that it may say: with a hundred times the bound, nothing that hangs is ever found out.
 const MOST: f64 = 100.0;
@@ -33,6 +33,11 @@ fn chosen() -> f64 {
 /// When it is no number from 1 to 100.
 pub fn check() -> Result<(), String> {
     factor(&said()).map(drop)
+}
+
+/// `LAB_PATIENCE=3`, for a program that is started somewhere else: bounds that were lengthened here are as long there.
+pub fn passed_on() -> Option<String> {
+    Some(said()).filter(|said| !said.is_empty()).map(|said| format!("{PATIENCE}={said}"))
 }
 
 fn said() -> String {

@@ -59,6 +59,9 @@ pub struct Measured {
     pub shares: BTreeMap<String, f64>,
     /// Why the load generator was the limit, where it was.
     pub generator_limit: Option<String>,
+    /// Whether the load generator stood still at times, stopped or without a processor. Where that made it the limit, measuring
+    /// again may help.
+    pub generator_stood_still: bool,
     /// Time until all replicas ran again, in seconds, where one was lost.
     pub recovered_s: Option<f64>,
     /// What a reader should know.
@@ -84,6 +87,7 @@ impl Measured {
             node_busy: BTreeMap::new(),
             shares: BTreeMap::new(),
             generator_limit: None,
+            generator_stood_still: false,
             recovered_s: None,
             notes: Vec::new(),
         }

@@ -83,6 +83,7 @@ impl Generator {
             loop_time: latency(&tally),
             shares: shares(platform, &report),
             generator_limit: report.generator.limits.first().cloned(),
+            generator_stood_still: report.generator.pauses > 0,
             ..seen.usage.measured(seen.from, seen.to)
         };
         measured.notes.extend(note_of_errors(&tally));

@@ -5,13 +5,17 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::{Driver, Moment};
+use crate::driver::{Driver, Measured, Moment};
 use crate::platform::{Error, Placed, Platform};
 use crate::result::{Placement, Sample, Step};
 use crate::theory;
 
 use super::pace::Pace;
 use super::{Outlook, Plan, Watcher};
+
+/// So often is a step measured at most, where the load generator was the limit because it stood still. What disturbed it may
+/// be gone the next time; what was measured does not decide.
+const TRIES: usize = 3;
 
 /// A run under way.
 pub struct Run<'a, P, D> {
@@ -70,7 +74,14 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
             watcher: &mut *self.watcher,
             timeline: &mut self.timeline,
         };
-        let Some(measured) = self.driver.step(self.platform, &mut moment).await? else { return Ok(None) };
+        let mut disturbed = Vec::new();
+        let measured = loop {
+            let Some(measured) = self.driver.step(self.platform, &mut moment).await? else { return Ok(None) };
+            match measured.generator_limit {
+                Some(why) if measured.generator_stood_still && disturbed.len() + 1 < TRIES => disturbed.push(why),
+                generator_limit => break Measured { generator_limit, ..measured },
+            }
+        };
         let placement = self.platform.placement().await?;
         let seconds = |moment: Instant| (moment - self.began).as_secs_f64();
         // A step without a rate is none: nothing is not 0.
@@ -103,9 +114,16 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
             generator_limit: measured.generator_limit,
             recovered_s: measured.recovered_s,
             replicas,
-            notes: measured.notes,
+            notes: measured.notes.into_iter().chain(note_of_tries(&disturbed)).collect(),
         }))
     }
+}
+
+/// That a step was measured again, and why.
+fn note_of_tries(disturbed: &[String]) -> Option<String> {
+    let why = disturbed.last()?;
+    let times = if disturbed.len() == 1 { "once more" } else { "twice more" };
+    Some(format!("It was measured {times}, as the load generator was disturbed ({why})."))
 }
 
 /// Something of each replica, by service.

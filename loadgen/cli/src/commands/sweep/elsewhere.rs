@@ -39,12 +39,9 @@ pub async fn send(
     let mut arguments = arguments(std::env::args_os().skip(1)).map_err(WrongUsage::new)?;
     arguments.extend(["--inside".to_owned(), format!("--docker-host=unix://{SOCKET}")]);
     arguments.extend(image.map(|image| format!("--image={image}")));
-    // Bounds that were lengthened here are as long there.
-    let environment = std::env::var(swarm::patience::PATIENCE).ok();
-    let environment = environment.map(|value| format!("{}={value}", swarm::patience::PATIENCE));
     let errand = Errand {
         arguments,
-        environment: environment.into_iter().collect(),
+        environment: swarm::patience::passed_on().into_iter().collect(),
         image: image.map(str::to_owned),
         changes: changes.to_owned(),
     };
