@@ -7,7 +7,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 docker version >/dev/null || { echo "e2e: no Docker engine answers; start it (\`dockerd &\` or \`systemctl start docker\`)" >&2; exit 1; }
-PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh loadgen"} sh compose/binaries.sh
+PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh loadgen known"} sh compose/binaries.sh
 # shellcheck disable=SC2086 # several words
 cargo build --locked ${BUILD:--p lab -p e2e}
 exec target/debug/e2e "$@"

@@ -9,6 +9,7 @@ mod measure;
 mod network;
 mod outside;
 mod refusals;
+mod serial;
 mod steps;
 mod updates;
 mod world;

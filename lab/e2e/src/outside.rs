@@ -42,7 +42,8 @@ async fn sweep(world: &World, arguments: &str) -> Result<(i32, String, String)> 
     Ok((ended.status.code().unwrap_or(-1), text(&ended.stdout), text(&ended.stderr)))
 }
 
-async fn found(world: &World, arguments: &str) -> Result<Value> {
+/// What a sweep found that must end well.
+pub async fn found(world: &World, arguments: &str) -> Result<Value> {
     found_with(world, arguments, &[0]).await
 }
 

@@ -1,10 +1,11 @@
 //! A server whose capacity is arithmetic, for trying what measures it.
 //!
-//! `known serve` takes a fixed time S for each request and serves k at a time: it does k/S. With a serial share σ a part of
+//! `known serve` takes a fixed time S for each request, or a random one of that mean, and serves k at a time: it does k/S. With a serial share σ a part of
 //! S is done under a lock that all copies share: first (1 − σ)·S side by side, then σ·S one after the other, so that N
 //! copies go round in (1 − σ)·S + N·σ·S and do N/S / (1 + σ·(N − 1)), which is Amdahl's law. `known lock` is that lock.
 //! `known work` is asked for nothing and counts what it does: so many jobs a second, in the text format of Prometheus.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,15 +23,13 @@ enum Program {
     Serve(Serve),
     /// The lock that copies of a server share: fair, for many side by side or for one alone
     Lock {
-        /// Where to listen on loopback
-        #[arg(long)]
-        port: u16,
+        #[command(flatten)]
+        listen: Listen,
     },
     /// Find work itself, and count it: what any request is answered with is `jobs_done_total`
     Work {
-        /// Where to listen on loopback
-        #[arg(long)]
-        port: u16,
+        #[command(flatten)]
+        listen: Listen,
         /// Jobs a second
         #[arg(long)]
         rate: f64,
@@ -38,28 +37,46 @@ enum Program {
 }
 
 #[derive(Debug, Clone, clap::Args)]
-struct Serve {
-    /// Where to listen on loopback
+struct Listen {
+    /// Where to listen
     #[arg(long)]
     port: u16,
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    address: IpAddr,
+}
+
+impl Listen {
+    async fn bind(&self) -> std::io::Result<TcpListener> {
+        TcpListener::bind((self.address, self.port)).await
+    }
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct Serve {
+    #[command(flatten)]
+    listen: Listen,
     /// Time for a request
     #[arg(long, default_value = "10ms", value_parser = kit::settings::duration)]
     time: Duration,
+    /// Draw each time from the exponential distribution whose mean is --time
+    #[arg(long, conflicts_with = "lock")]
+    random: bool,
     /// Requests served at a time
     #[arg(long, default_value_t = 1)]
     slots: usize,
     /// Share of the time that is spent under the lock
     #[arg(long, default_value_t = 0.0, requires = "lock")]
     serial: f64,
-    /// Port of the lock
+    /// Where the lock is: its port on this host, or host and port
     #[arg(long)]
-    lock: Option<u16>,
+    lock: Option<String>,
     /// Work for the whole time instead of waiting
     #[arg(long)]
     burn: bool,
-    /// Ask the server on this port for each request
+    /// Ask the server on this port, or on this host and port, for each request
     #[arg(long)]
-    ask: Option<u16>,
+    ask: Option<String>,
     /// End after so many requests, with a message
     #[arg(long)]
     die_after: Option<usize>,
@@ -71,8 +88,8 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match Program::parse() {
                 Program::Serve(serve) => serve.run().await,
-                Program::Lock { port } => lock(port).await,
-                Program::Work { port, rate } => work(port, rate).await,
+                Program::Lock { listen } => lock(&listen).await,
+                Program::Work { listen, rate } => work(&listen, rate).await,
             }
         })
     });
@@ -84,7 +101,7 @@ fn main() -> ExitCode {
 
 impl Serve {
     async fn run(self) -> std::io::Result<()> {
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await?;
+        let listener = self.listen.bind().await?;
         let (slots, left) = (Arc::new(Semaphore::new(self.slots)), Arc::new(Semaphore::new(0)));
         left.add_permits(self.die_after.unwrap_or(Semaphore::MAX_PERMITS));
         let this = Arc::new(self);
@@ -98,8 +115,8 @@ impl Serve {
     /// Answers the requests of one connection, each of them without a body.
     async fn answer(&self, mut stream: TcpStream, slots: &Semaphore, left: &Semaphore) -> std::io::Result<()> {
         stream.set_nodelay(true)?;
-        let mut lock = reach(self.lock).await?;
-        let mut other = reach(self.ask).await?;
+        let mut lock = reach(self.lock.as_deref()).await?;
+        let mut other = reach(self.ask.as_deref()).await?;
         let mut request = Vec::new();
         loop {
             let mut piece = [0; 4096];
@@ -131,7 +148,9 @@ impl Serve {
 
     async fn work(&self, lock: Option<&mut TcpStream>) -> std::io::Result<()> {
         let Some(lock) = lock else {
-            self.pass(self.time).await;
+            // From 0 to 1, and 0 is among it: the logarithm of what is left has an end.
+            let share = if self.random { -(1.0 - rand::random::<f64>()).ln() } else { 1.0 };
+            self.pass(self.time.mul_f64(share)).await;
             return Ok(());
         };
         for (kind, share) in [(b'r', 1.0 - self.serial), (b'w', self.serial)] {
@@ -157,10 +176,11 @@ impl Serve {
     }
 }
 
-/// A connection to a port, where there is one.
-async fn reach(port: Option<u16>) -> std::io::Result<Option<TcpStream>> {
-    let Some(port) = port else { return Ok(None) };
-    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+/// A connection to a port of this host or of another, where one is named.
+async fn reach(place: Option<&str>) -> std::io::Result<Option<TcpStream>> {
+    let Some(place) = place else { return Ok(None) };
+    let place = if place.contains(':') { place.to_owned() } else { format!("127.0.0.1:{place}") };
+    let stream = TcpStream::connect(place).await?;
     // Otherwise each second message would wait for the acknowledgement of the first, 40 ms.
     stream.set_nodelay(true)?;
     Ok(Some(stream))
@@ -172,8 +192,8 @@ const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const TIMER: Duration = Duration::from_millis(2);
 
 /// Does so many jobs a second, half of them well.
-async fn work(port: u16, rate: f64) -> std::io::Result<()> {
-    let (listener, began) = (TcpListener::bind(("127.0.0.1", port)).await?, Instant::now());
+async fn work(listen: &Listen, rate: f64) -> std::io::Result<()> {
+    let (listener, began) = (listen.bind().await?, Instant::now());
     loop {
         let (mut stream, _) = listener.accept().await?;
         // A head in one piece: it is a test's own client that asks. Whoever says nothing only looks whether somebody listens.
@@ -188,8 +208,8 @@ async fn work(port: u16, rate: f64) -> std::io::Result<()> {
 }
 
 /// Gives the lock to whoever asks, in the order of asking: `r` for many at a time, `w` for one alone, `u` to give it back.
-async fn lock(port: u16) -> std::io::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+async fn lock(listen: &Listen) -> std::io::Result<()> {
+    let listener = listen.bind().await?;
     let lock = Arc::new(RwLock::new(()));
     loop {
         let (mut stream, _) = listener.accept().await?;
