@@ -25,7 +25,7 @@ pub fn serial(world: &mut World) -> BoxFuture<'_, Result<String>> {
         let serve = format!("serve {listen} --time 200ms --serial {SERIAL} --lock lock:80");
         world.on("head", &format!("{create} --name serial {IMAGE} {serve}")).await?;
         let sweep = format!(
-            "--service serial --url http://serial/ --replicas 1,2,3,5,8 --load closed:24 --measure 4s --image {}",
+            "--service serial --url http://serial/ --replicas 1,2,3,5,8 --load closed:24 --measure 6s --image {}",
             crate::measure::IMAGE
         );
         let sweep = found(world, &sweep).await?;
