@@ -16,7 +16,7 @@ cd "$(dirname "$0")"
 . lab/prepare.sh
 
 # One set of programs and one build for all parts: each other choice of packages has other features of its crates, and would build them again.
-export PROGRAMS=${PROGRAMS:-$(cat compose/programs) known} BUILD="--workspace --bins --tests"
+export PROGRAMS=${PROGRAMS:-$(programs_of_images)} BUILD="--workspace --bins --tests"
 
 PACKAGES=(build-essential procps redis-server mariadb-server-core mariadb-client-core)
 # The frameworks of the public application, whose parts are tried beside ours.

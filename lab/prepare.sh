@@ -1,10 +1,13 @@
-# What check.sh and lab/vm/run.sh share: packages that are installed, and a Docker engine that runs. Sourced by bash.
+# What check.sh and lab/vm/run.sh share: packages that are installed, a Docker engine that runs, and which programs are built. Sourced by bash.
 
 # What a `lab cluster` and its images are made with. A `?` is for a package that only some releases have: Debian 13 has the client in one of its own.
 ENGINE_PACKAGES=(docker.io docker-cli? debootstrap iproute2 iptables)
 STARTED_ENGINE=
 # Debian's ordinary users do not have the folder of dockerd and iptables on their path.
 PATH=$PATH:/usr/sbin:/sbin
+
+# The programs of all images that tests make: the application's, and a server of known capacity.
+programs_of_images() { echo "$(cat compose/programs) known"; }
 
 say() { printf '\n== %s (%s)\n' "$1" "$(date +%T)"; }
 

@@ -18,7 +18,7 @@ cd "$(dirname "$0")/../.."
 . lab/prepare.sh
 
 CACHE=target/vm
-PROGRAMS_OF_IMAGES="$(cat compose/programs) known"
+PROGRAMS_OF_IMAGES=$(programs_of_images)
 PROGRAMS_OF_VM="$PROGRAMS_OF_IMAGES lab e2e"
 CLUSTER=vm-images
 MAKING_IMAGES=

@@ -24,7 +24,7 @@ pub mod up;
 
 pub use exec::{Output, environment, quoted};
 pub use name::{BadName, Name};
-pub use node::{NODE_SOCKETS, Role, manager_engine, node_engine, node_of};
+pub use node::{NODE_SOCKETS, REPOSITORY, Role, manager_engine, node_engine, node_of};
 pub use outer::Outer;
 pub use swarm::Subnet;
 

@@ -7,7 +7,7 @@ use swarm::bollard::Docker;
 use swarm::bollard::query_parameters::ImportImageOptionsBuilder;
 
 use crate::image::present;
-use crate::{Outer, node_engine};
+use crate::{Outer, REPOSITORY, node_engine};
 
 /// Loads images into the named nodes, or into all that run. Returns the names of the nodes.
 ///
@@ -62,7 +62,7 @@ pub async fn spread(outer: &Outer, cluster: &str, images: &[&str]) -> Result<()>
         let Some(source) = source else {
             bail!(
                 "neither this machine nor a node has the image {image}\n  `lab images build` makes registry:2; mesh is built on a node \
-                 from the tree: `sh compose/binaries.sh`, then `lab cluster exec --name {cluster} head -- sh -c 'cd /root/swarmlab && docker \
+                 from the tree: `sh compose/binaries.sh`, then `lab cluster exec --name {cluster} head -- sh -c 'cd {REPOSITORY} && docker \
                  build -f compose/Dockerfile --target mesh --build-context binaries=target/images -t {image} .'`"
             );
         };

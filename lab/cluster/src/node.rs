@@ -25,6 +25,9 @@ use crate::{Name, Outer, Subnet, label};
 /// Where the sockets of the nodes' engines are on this machine, in a folder for each cluster.
 pub const NODE_SOCKETS: &str = "/run/swarmlab";
 
+/// Where each node has the repository.
+pub const REPOSITORY: &str = "/root/swarmlab";
+
 /// How long a node's engine may take to start, and to stop.
 const ENGINE_WITHIN: Duration = Duration::from_secs(30);
 

@@ -18,6 +18,9 @@ use crate::world::{STACK, World, within};
 const WEB: &str = "web";
 const WEB_RATE: f64 = 20.0;
 
+/// What it and others like it are made of.
+const HASHER: &str = "127.0.0.1:5000/hasher:v1";
+
 /// `loadgen sweep` on this machine, through the engine of head.
 async fn command(world: &World, arguments: &str) -> Result<Command> {
     let bound = within().as_secs();
@@ -92,12 +95,8 @@ pub fn outside(world: &mut World) -> BoxFuture<'_, Result<String>> {
 /// Any service: its capacity is arithmetic, what limits it is named, and every wrong turn has its sentence.
 pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
-        let image = "127.0.0.1:5000/hasher:v1";
         world.on("head", &format!("docker push -q {}", crate::measure::IMAGE)).await?;
-        let create = |more: &str| {
-            format!("docker service create -q -d --name {WEB} --network {STACK} --endpoint-mode dnsrr {more}")
-        };
-        world.on("head", &format!("{} {image} --delay 50ms --concurrency 1", create(""))).await?;
+        world.create(WEB, &format!("{HASHER} --delay 50ms --concurrency 1")).await?;
         let url = format!("http://{WEB}/");
         let base = format!("--service {WEB} --url {url} --body x");
         let closed = found(
@@ -140,8 +139,7 @@ pub fn service(world: &mut World) -> BoxFuture<'_, Result<String>> {
 /// The highest rate at which a service keeps an objective. Each replica takes eight requests at a time, as the search is quick
 /// where there are many answers to judge by.
 async fn capacity(world: &World) -> Result<f64> {
-    let create = format!("docker service create -q -d --name broad --network {STACK} --endpoint-mode dnsrr");
-    world.on("head", &format!("{create} 127.0.0.1:5000/hasher:v1 --delay 50ms --concurrency 8")).await?;
+    world.create("broad", &format!("{HASHER} --delay 50ms --concurrency 8")).await?;
     let arguments = "--service broad --url http://broad/ --body x --replicas 2 --load capacity:p99<400ms";
     let found = found(world, &format!("{arguments} --image {}", crate::measure::IMAGE)).await?;
     world.on("head", "docker service rm broad").await?;
@@ -155,8 +153,7 @@ async fn capacity(world: &World) -> Result<f64> {
 /// A service that works in one thread is as busy as that thread, though it may use all processors of its node. Returns its busy
 /// share and the processors that it used.
 async fn one_thread(world: &World) -> Result<(f64, f64)> {
-    let create = format!("docker service create -q -d --name alone --network {STACK} --endpoint-mode dnsrr");
-    world.on("head", &format!("{create} 127.0.0.1:5000/hasher:v1 --delay 0ms")).await?;
+    world.create("alone", &format!("{HASHER} --delay 0ms")).await?;
     let arguments = "--service alone --url http://alone/ --body x --replicas 1 --load closed:16 --measure 5s";
     // Here the service and what loads it share the processors: either may be the limit.
     let found = found_with(world, &format!("{arguments} --image {}", crate::measure::IMAGE), &[0, 4]).await?;

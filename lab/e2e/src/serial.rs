@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 
 use crate::measure::steps;
 use crate::outside::found;
-use crate::world::{STACK, World};
+use crate::world::World;
 
 /// `known`, which is on no list of the application's programs, as an image on every node.
 const IMAGE: &str = "127.0.0.1:5000/known:v1";
@@ -19,11 +19,10 @@ pub fn serial(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let image = format!("printf 'FROM scratch\nCOPY known /\nENTRYPOINT [\"/known\"]\n' | docker build -q -t {IMAGE} -f - target/images");
         world.on("head", &format!("{image} && docker push -q {IMAGE}")).await?;
-        let create = format!("docker service create -q -d --network {STACK} --endpoint-mode dnsrr");
         let listen = "--port 80 --address 0.0.0.0";
-        world.on("head", &format!("{create} --name lock {IMAGE} lock {listen}")).await?;
+        world.create("lock", &format!("{IMAGE} lock {listen}")).await?;
         let serve = format!("serve {listen} --time 200ms --serial {SERIAL} --lock lock:80");
-        world.on("head", &format!("{create} --name serial {IMAGE} {serve}")).await?;
+        world.create("serial", &format!("{IMAGE} {serve}")).await?;
         let sweep = format!(
             "--service serial --url http://serial/ --replicas 1,2,3,5,8 --load closed:24 --measure 6s --image {}",
             crate::measure::IMAGE

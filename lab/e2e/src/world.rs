@@ -90,8 +90,14 @@ impl World {
     /// Runs a shell command on a node, which must succeed.
     pub async fn on(&self, node: &str, command: &str) -> Result<String> {
         let container = self.outer.node(CLUSTER, node).await?.id;
-        let command = format!("cd /root/swarmlab && {command}");
+        let command = format!("cd {} && {command}", cluster::REPOSITORY);
         self.outer.exec_ok(&container, &["sh", "-c", &command]).await
+    }
+
+    /// Makes a service on the stack's network, known by its tasks' own addresses, of an image with its arguments.
+    pub async fn create(&self, name: &str, run: &str) -> Result<()> {
+        let create = format!("docker service create -q -d --name {name} --network {STACK} --endpoint-mode dnsrr {run}");
+        self.on("head", &create).await.map(drop)
     }
 
     /// The Swarm, through head.

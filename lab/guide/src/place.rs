@@ -109,7 +109,7 @@ impl Place {
     /// The folder of the repository, on the nodes.
     pub fn folder(&self) -> String {
         match self {
-            Place::Cluster { .. } => "/root/swarmlab".to_owned(),
+            Place::Cluster { .. } => cluster::REPOSITORY.to_owned(),
             Place::Machines { folder, .. } => folder.clone(),
         }
     }

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::StreamExt as _;
-use instrument::threads::NODE_PROC;
 use swarm::bollard::container::LogOutput;
 use swarm::bollard::models::{
     ContainerCreateBody, EndpointSettings, EndpointSpec, EndpointSpecModeEnum, HostConfig, NetworkingConfig,
@@ -242,11 +241,7 @@ fn container(errand: &Errand, run: &str, image: String, network: &str) -> Contai
         labels: Some(labels(run)),
         user: Some("0:0".to_owned()),
         stop_timeout: i64::try_from(END.as_secs()).ok(),
-        host_config: Some(HostConfig {
-            binds: Some(vec![format!("{SOCKET}:{SOCKET}"), format!("/proc:{NODE_PROC}:ro")]),
-            init: Some(true),
-            ..HostConfig::default()
-        }),
+        host_config: Some(HostConfig { mounts: Some(of_node()), init: Some(true), ..HostConfig::default() }),
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(network.to_owned(), EndpointSettings::default())])),
         }),

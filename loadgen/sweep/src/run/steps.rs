@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::driver::{Driver, Measured, Moment};
+use crate::driver::{Driver, Moment};
 use crate::platform::{Error, Placed, Platform};
 use crate::result::{Placement, Sample, Step};
 use crate::theory;
@@ -76,11 +76,10 @@ impl<P: Platform, D: Driver<P>> Run<'_, P, D> {
         };
         let mut disturbed = Vec::new();
         let measured = loop {
-            let Some(measured) = self.driver.step(self.platform, &mut moment).await? else { return Ok(None) };
-            match measured.generator_limit {
-                Some(why) if measured.generator_stood_still && disturbed.len() + 1 < TRIES => disturbed.push(why),
-                generator_limit => break Measured { generator_limit, ..measured },
-            }
+            let Some(mut measured) = self.driver.step(self.platform, &mut moment).await? else { return Ok(None) };
+            let again = measured.generator_stood_still && disturbed.len() + 1 < TRIES;
+            let Some(why) = measured.generator_limit.take_if(|_| again) else { break measured };
+            disturbed.push(why);
         };
         let placement = self.platform.placement().await?;
         let seconds = |moment: Instant| (moment - self.began).as_secs_f64();

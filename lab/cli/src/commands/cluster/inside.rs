@@ -42,7 +42,7 @@ pub struct Load {
 
 /// Opens a shell, with all that the labs' commands find: they are typed here.
 pub async fn shell(args: Shell) -> anyhow::Result<ExitCode> {
-    let folder = "/root/swarmlab";
+    let folder = cluster::REPOSITORY;
     let script = format!("if [ -d {folder} ]; then {}\nfi\nexec bash", cluster::environment(folder));
     attach(&args.cluster, &args.node, &["bash".to_owned(), "-lc".to_owned(), script]).await
 }

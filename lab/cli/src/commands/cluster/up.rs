@@ -179,7 +179,7 @@ fn mounts(repo: Option<PathBuf>) -> anyhow::Result<Vec<(PathBuf, String, bool)>>
         None => repository(&std::env::current_dir()?),
     };
     // Read-only: root of a node is root of this machine, and a slip in a lab must not reach the student's own tree.
-    mounts.extend(repo.map(|folder| (folder, "/root/swarmlab".to_owned(), false)));
+    mounts.extend(repo.map(|folder| (folder, cluster::REPOSITORY.to_owned(), false)));
     if let Some(folder) = std::env::current_exe()?.parent() {
         mounts.push((folder.to_owned(), "/opt/swarmlab/bin".to_owned(), false));
     }
