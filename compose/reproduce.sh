@@ -4,7 +4,7 @@
 # PROGRAMS names fewer of them. What is compared is what is committed. An image whose program is the same has the same layers.
 set -eu
 cd "$(dirname "$0")/.."
-PROGRAMS=${PROGRAMS:-"rng hasher worker webui mesh loadgen lab"}
+PROGRAMS=${PROGRAMS:-"$(cat compose/programs) lab"}
 export PROGRAMS
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -101,6 +101,24 @@ fn a_request_that_takes_too_long_is_cut_off_and_told() {
 }
 
 #[test]
+fn a_worker_that_cuts_off_who_looks_at_it_says_so() {
+    let args = ["--listen", "127.0.0.1:0", "--redis-url", "redis://127.0.0.1:1", "--drain-timeout", "200ms"];
+    let mut worker = Program::start(program("worker"), &args);
+    let address = worker.address();
+    let mut worker = Service { program: worker, address };
+    // So many answers, of which nobody reads one, that they fit into no buffer.
+    let mut stream = TcpStream::connect(&worker.address).expect("a connection");
+    stream.set_write_timeout(Some(Duration::from_secs(1))).expect("a timeout");
+    let questions = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    wait_for("the worker to answer no more", PATIENCE, || {
+        stream.write_all(questions.as_bytes()).map_or(Ok(()), |()| Err(String::new()))
+    });
+    worker.program.signal("TERM");
+    assert_eq!(worker.program.wait(), Some(1), "{}", worker.program.log());
+    assert!(worker.program.log().contains("longer than the drain timeout"), "{}", worker.program.log());
+}
+
+#[test]
 fn a_worker_that_cannot_hand_over_its_hashes_says_how_many() {
     let mut redis = RedisServer::start();
     let (rng, hasher) = (Service::start("rng", &["--delay", "0"]), Service::start("hasher", &["--delay", "0"]));

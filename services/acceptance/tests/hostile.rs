@@ -157,6 +157,24 @@ fn a_crowd_does_not_close_a_connection_with_a_request_in_flight() {
 }
 
 #[test]
+fn a_service_that_is_only_busy_passes_its_health_check() {
+    let rng = Service::start("rng", &["--delay", "60s", "--max-connections", "4"]);
+    let mut clients: Vec<TcpStream> = (0..20).map(|_| connect(&rng)).collect();
+    for client in &mut clients {
+        client.write_all(b"GET /8 HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    }
+    // Who connects now waits behind them.
+    for check in [&["healthcheck"] as &[_], &["healthcheck", "--ready"]] {
+        let mut check = Program::start(program("rng"), &[&["--listen", &rng.address], check].concat());
+        assert_eq!(check.wait(), Some(0), "{}", check.log());
+    }
+    for client in clients {
+        client.set_nonblocking(true).expect("a socket");
+        assert_eq!(client.peek(&mut [0]).expect_err("no answer yet").kind(), ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
 fn a_client_that_gives_up_leaves_the_queue() {
     let rng = Service::start("rng", &["--delay", "200ms"]);
     let quitters: Vec<TcpStream> = (0..50)

@@ -3,12 +3,28 @@
 use std::path::Path;
 use std::process::Command;
 
+/// A file of `compose/`.
+fn file(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose").join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 /// The programs that `compose/Dockerfile` compiles unless told otherwise.
 fn programs() -> Vec<String> {
-    let dockerfile = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/Dockerfile");
-    let text = std::fs::read_to_string(dockerfile).expect("the Dockerfile");
+    let text = file("Dockerfile");
     let line = text.lines().find_map(|line| line.strip_prefix("ARG PROGRAMS=")).expect("ARG PROGRAMS");
     line.trim_matches('"').split(' ').map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn every_program_that_is_built_for_an_image_has_one() {
+    let (dockerfile, programs) = (file("Dockerfile"), file("programs"));
+    let images: Vec<&str> = dockerfile.lines().filter_map(|line| line.strip_prefix("FROM common AS ")).collect();
+    let built: Vec<&str> = programs.split_whitespace().chain(["lab"]).collect();
+    assert_eq!(images, built);
+    for script in ["binaries.sh", "reproduce.sh"] {
+        assert!(file(script).contains(r#":-"$(cat compose/programs) lab"}"#), "{script} builds other programs");
+    }
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use kit::body::{InTime, Rejection};
 use kit::metrics::Metrics;
 use kit::{ops, settings};
 use prometheus_client::metrics::counter::Counter;
@@ -57,6 +58,23 @@ pub struct Config {
     /// How often to look for what has expired
     #[arg(long, env = "ENVIRONMENTS_REAP_EVERY", value_parser = settings::timeout, default_value = "2s", value_name = "TIME")]
     pub reap_every: Duration,
+}
+
+impl Config {
+    /// Whether users can have what they get without asking for a lifetime.
+    ///
+    /// # Errors
+    /// One line that names the settings to change.
+    pub fn check(&self) -> Result<(), String> {
+        if (SHORTEST_LIFE..=self.longest).contains(&self.lifetime) {
+            return Ok(());
+        }
+        let [lifetime, longest, shortest] =
+            [self.lifetime, self.longest, SHORTEST_LIFE].map(humantime::format_duration);
+        Err(format!(
+            "--lifetime is {lifetime}, and --longest {longest}: an environment lives {shortest} at least, and --longest at most"
+        ))
+    }
 }
 
 /// What is counted.
@@ -192,10 +210,10 @@ async fn create(
     State(service): Shared,
     User(user): User,
     headers: HeaderMap,
-    body: Result<Json<Asked>, JsonRejection>,
+    body: Result<InTime<Json<Asked>>, Rejection<JsonRejection>>,
 ) -> Result<Response, Problem> {
     let id = service.keys.name(&user, idempotency_key(&headers)?);
-    let Json(Asked { image, lifetime }) = body?;
+    let InTime(Json(Asked { image, lifetime })) = body?;
     let (image, lifetime) = (service.image(image.as_deref())?, service.lifetime(lifetime.as_deref())?);
     let request = fingerprint(&format!("{image} {lifetime}"));
     let (now, limit) = (service.now(), service.config.limit);
@@ -264,26 +282,27 @@ async fn list(State(service): Shared, User(user): User) -> Result<Response, Prob
     Ok(Json(json!({"environments": own, "limit": service.config.limit})).into_response())
 }
 
-async fn show(State(service): Shared, User(user): User, Path(id): Path<String>) -> Result<Response, Problem> {
-    let environment = own(&service, &user, &id).await?;
+/// The identifier in a path, if it can be read.
+type Id = Result<Path<String>, PathRejection>;
+
+async fn show(State(service): Shared, User(user): User, id: Id) -> Result<Response, Problem> {
+    let environment = own(&service, &user, id).await?;
     Ok(Json(service.shown(&environment)).into_response())
 }
 
-async fn remove(State(service): Shared, User(user): User, Path(id): Path<String>) -> Result<StatusCode, Problem> {
-    let environment = own(&service, &user, &id).await?;
+async fn remove(State(service): Shared, User(user): User, id: Id) -> Result<StatusCode, Problem> {
+    let environment = own(&service, &user, id).await?;
     if !service.scheduler.remove(&environment).await? {
         return Err(Problem::not_found());
     }
-    tracing::info!(environment = id, user, "removed");
+    tracing::info!(environment = environment.id, user, "removed");
     service.count.removed.inc();
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The environment, if it is the user's own. A stranger's is not told from one that is not there.
-async fn own(service: &Service, user: &str, id: &str) -> Result<Environment, Problem> {
-    if !is_name(id) {
-        return Err(Problem::not_found());
-    }
+async fn own(service: &Service, user: &str, id: Id) -> Result<Environment, Problem> {
+    let id = id.ok().map(|Path(id)| id).filter(|id| is_name(id)).ok_or_else(Problem::not_found)?;
     let (all, now) = (service.scheduler.list().await?, service.now());
     let own = by_age(&all, user, now).into_iter().find(|one| one.id == id);
     own.cloned().ok_or_else(Problem::not_found)

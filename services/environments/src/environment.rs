@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use bollard::models::{Service, Task, TaskState};
 use serde::{Serialize, Serializer};
 
-use crate::Labels;
+use crate::{Labels, is_name};
 
 /// How far an environment is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,12 +42,13 @@ impl Environment {
     /// Reads it from its service and all tasks that there are; `None` where the service is no environment.
     pub fn read(service: &Service, tasks: &[Task]) -> Option<Self> {
         let spec = service.spec.as_ref()?;
+        let id = spec.name.as_ref().filter(|name| is_name(name))?.clone();
         let labels = Labels::read(spec.labels.as_ref()?)?;
         let container = spec.task_template.as_ref()?.container_spec.as_ref()?;
         let tasks: Vec<&Task> = tasks.iter().filter(|task| task.service_id == service.id).collect();
         let (state, reason) = state(&tasks);
         Some(Self {
-            id: spec.name.clone()?,
+            id,
             service: service.id.clone()?,
             labels,
             image: container.image.clone()?,
@@ -165,6 +166,25 @@ mod tests {
             let references: Vec<&Task> = tasks.iter().collect();
             let (state, said) = state(&references);
             assert_eq!((state, said.as_deref()), (expected, reason), "{tasks:?}");
+        }
+    }
+
+    #[test]
+    fn a_service_with_an_environments_labels_and_another_name_is_none() {
+        let read = |name: &str| {
+            let service = json!({"ID": "service1", "Spec": {
+                "Name": name,
+                "Labels": {
+                    "environment.user": "ada", "environment.expires": "4000000000", "environment.request": "0".repeat(64),
+                },
+                "TaskTemplate": {"ContainerSpec": {"Image": "registry/rng:1"}},
+            }});
+            Environment::read(&serde_json::from_value(service).unwrap(), &[])
+        };
+        let name = format!("env-{:032x}", 1);
+        assert_eq!(read(&name).unwrap().id, name);
+        for other in ["registry", "env-1", "", &name.to_uppercase()] {
+            assert_eq!(read(other), None, "{other}");
         }
     }
 

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use kit::body::{LATE, Rejection};
 use serde_json::json;
 
 use crate::Error;
@@ -34,9 +35,12 @@ impl From<Error> for Problem {
     }
 }
 
-impl From<JsonRejection> for Problem {
-    fn from(rejection: JsonRejection) -> Self {
-        Self::new(rejection.status(), rejection.body_text())
+impl From<Rejection<JsonRejection>> for Problem {
+    fn from(rejection: Rejection<JsonRejection>) -> Self {
+        match rejection {
+            Rejection::Late => Self::new(StatusCode::REQUEST_TIMEOUT, LATE),
+            Rejection::Wrong(rejection) => Self::new(rejection.status(), rejection.body_text()),
+        }
     }
 }
 
@@ -48,6 +52,7 @@ impl IntoResponse for Problem {
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         let more = match status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            StatusCode::REQUEST_TIMEOUT => Some((header::CONNECTION, "close")),
             StatusCode::CONFLICT | StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, "1")),
             _ => None,
         };

@@ -87,6 +87,7 @@ impl Role {
     pub fn run(self) -> ExitCode {
         match self {
             Self::Api { config, template, users, key_file, docker, server } => server.run(|metrics| {
+                config.check()?;
                 let (users, keys) = (Users::read(&users)?, Keys::read(&key_file)?);
                 let docker = Arc::new(Docker::new(&docker)?);
                 let service =

@@ -22,6 +22,7 @@ use bollard::models::Service;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use kit::body::{InTime, LATE, Rejection};
 use kit::metrics::Metrics;
 use kit::ops;
 use serde_json::json;
@@ -51,13 +52,14 @@ pub fn app(template: Template, socket: PathBuf, metrics: &Metrics) -> Router {
         .merge(ops::routes(metrics.clone(), || Ok(())))
 }
 
-type Sent = Result<Bytes, BytesRejection>;
+type Sent = Result<InTime<Bytes>, Rejection<BytesRejection>>;
 
 async fn pass(State(proxy): State<Arc<Proxy>>, method: Method, uri: Uri, body: Sent) -> Response {
     let (version, path) = split(uri.path());
     let body = match body {
-        Ok(body) => body,
-        Err(rejection) => return refusal(rejection.status(), &rejection.body_text()),
+        Ok(InTime(body)) => body,
+        Err(Rejection::Late) => return refusal(StatusCode::REQUEST_TIMEOUT, LATE),
+        Err(Rejection::Wrong(rejection)) => return refusal(rejection.status(), &rejection.body_text()),
     };
     let outcome = match (method.as_str(), path) {
         ("GET" | "HEAD", "/_ping") | ("GET", "/version") => proxy.ask(method.clone(), uri.path(), None).await,

@@ -19,7 +19,7 @@ pub async fn run(service: Arc<Service>) {
         clock.tick().await;
         let outcome = reap(&service).await;
         if let Err(error) = &outcome {
-            tracing::warn!(%error, "nothing could be ended");
+            tracing::warn!(%error, "not all that should end could be ended");
         }
         service.tell_whether_ready(outcome.map(drop));
     }
@@ -28,21 +28,28 @@ pub async fn run(service: Arc<Service>) {
 /// Looks once; returns how many it ended.
 ///
 /// # Errors
-/// When the Swarm does not answer.
+/// When the Swarm does not answer, or does not end one of them. The others are ended all the same.
 pub async fn reap(service: &Service) -> Result<usize, Error> {
     let all = service.scheduler.list().await?;
     service.count.present.set(i64::try_from(all.len()).unwrap_or(i64::MAX));
     let now = service.now();
     let young = |one: &Environment| SystemTime::UNIX_EPOCH + Duration::from_secs(now) < one.created + REGRET;
-    let mut ended = 0;
+    let (mut ended, mut first_error) = (0, None);
     for one in &all {
         let expired = one.labels.expires <= now;
         let beyond = || is_beyond(&by_age(&all, &one.labels.user, now), &one.id, service.config.limit);
-        if (expired || (young(one) && beyond())) && service.scheduler.remove(one).await? {
-            tracing::info!(environment = one.id, user = one.labels.user, expired, "ended");
-            service.count.expired.inc();
-            ended += 1;
+        if !(expired || (young(one) && beyond())) {
+            continue;
+        }
+        match service.scheduler.remove(one).await {
+            Ok(true) => {
+                tracing::info!(environment = one.id, user = one.labels.user, expired, "ended");
+                service.count.expired.inc();
+                ended += 1;
+            }
+            Ok(false) => {}
+            Err(error) => _ = first_error.get_or_insert(error),
         }
     }
-    Ok(ended)
+    first_error.map_or(Ok(ended), Err)
 }

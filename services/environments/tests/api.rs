@@ -3,11 +3,12 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
-use common::{ADA, BEGIN, BOB, Fake, ask, json, post, send, start};
+use common::{ADA, BEGIN, BOB, Fake, ask, json, post, send, send_without_end, start};
 use environments::{Scheduler as _, is_name, reap};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -102,10 +103,15 @@ async fn every_refusal_is_a_problem_with_its_status() {
         assert_eq!(problem["status"], status);
         assert!(!problem["detail"].as_str().unwrap().is_empty());
     }
-    for (status, method, path) in
-        [(404, "GET", "/none"), (405, "PUT", "/environments"), (404, "GET", "/environments/..")]
-    {
-        assert_eq!(ask(&app, method, path, ADA).await.0.as_u16(), status, "{method} {path}");
+    for (status, method, path) in [
+        (404, "GET", "/none"),
+        (405, "PUT", "/environments"),
+        (404, "GET", "/environments/.."),
+        (404, "GET", "/environments/%ff"),
+        (404, "DELETE", "/environments/%ff"),
+    ] {
+        let (got, problem) = ask(&app, method, path, ADA).await;
+        assert_eq!((got.as_u16(), &problem["status"]), (status, &status.into()), "{method} {path}");
     }
     assert!(swarm.names().is_empty());
 
@@ -117,6 +123,32 @@ async fn every_refusal_is_a_problem_with_its_status() {
         assert_eq!(ask(&app, method, path, ADA).await.0.as_u16(), 503);
     }
     assert_eq!(post(&app, ADA, "one", "{}").await.0.as_u16(), 503);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_given_up() {
+    let (app, _) = start(&Fake::new(), 1);
+    let request = Request::post("/environments")
+        .header("authorization", format!("Bearer {ADA}"))
+        .header("idempotency-key", "one")
+        .header("content-type", "application/json");
+    let response = send_without_end(&app, request).await;
+    assert_eq!(
+        (response.status(), &response.headers()["connection"]),
+        (StatusCode::REQUEST_TIMEOUT, &"close".parse().unwrap())
+    );
+    assert_eq!(json(response).await["detail"], kit::body::LATE);
+}
+
+#[test]
+fn a_lifetime_that_no_user_may_have_is_refused_at_start() {
+    for setting in ["--longest=30m", "--lifetime=481m", "--lifetime=4s"] {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_environments"));
+        let output = program.args(["api", "--image=rng=registry/rng:1", setting]).env_clear().output().unwrap();
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{complaint}");
+        assert!(complaint.contains("--lifetime") && complaint.contains("--longest"), "{complaint}");
+    }
 }
 
 #[tokio::test]
@@ -195,6 +227,22 @@ async fn what_has_expired_is_gone_at_once_and_ended_soon() {
     assert_eq!(post(&app, ADA, "one", r#"{"lifetime": "90s"}"#).await.0, StatusCode::ACCEPTED);
 }
 
+#[tokio::test]
+async fn what_cannot_be_ended_keeps_nothing_else() {
+    let swarm = Fake::new();
+    let (app, service) = start(&swarm, 3);
+    for key in ["one", "two", "three"] {
+        assert_eq!(post(&app, ADA, key, r#"{"lifetime": "90s"}"#).await.0, StatusCode::ACCEPTED);
+    }
+    let first = swarm.names()[0].clone();
+    *swarm.stuck.lock().unwrap() = Some(first.clone());
+    swarm.clock.store(BEGIN + 90, Ordering::SeqCst);
+    assert!(reap(&service).await.unwrap_err().to_string().contains("it stays"));
+    assert_eq!(swarm.names(), [first]);
+    *swarm.stuck.lock().unwrap() = None;
+    assert_eq!(reap(&service).await.unwrap(), 1);
+}
+
 /// Between a look of one reaper and its removals another ends the same, and the user makes it anew, under the same name.
 #[tokio::test]
 async fn what_was_made_anew_under_the_name_of_an_expired_one_is_not_ended() {
@@ -255,7 +303,7 @@ proptest! {
     fn hostile_names_and_bodies_make_nothing_but_environments(
         key in "\\PC{0,140}", path in "[a-z0-9./%_-]{0,50}", body in "\\PC{0,80}", image in "\\PC{0,20}", lifetime in "\\PC{0,8}",
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let swarm = Fake::new();
             let (app, _) = start(&swarm, 3);

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{Method, Request, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
-use common::{json, send, template};
+use common::{json, send, send_without_end, template};
 use environments::{Docker, Labels, Scheduler, proxy};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
@@ -230,6 +230,13 @@ async fn a_service_that_is_called_like_an_environment_and_is_none_stays() {
     }
     assert_eq!(ask(&app, "DELETE", "/v1.44/services/id10", "").await.0, StatusCode::NOT_FOUND);
     assert_eq!(engine.services.lock().unwrap().len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_never_comes_is_given_up() {
+    let app = app(Path::new("/nonexistent/docker.sock"));
+    let request = Request::post("/v1.44/services/create");
+    assert_eq!(send_without_end(&app, request).await.status(), StatusCode::REQUEST_TIMEOUT);
 }
 
 #[tokio::test]

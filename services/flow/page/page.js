@@ -4,14 +4,16 @@ import { LOST, Picture } from "./picture.js";
 
 const PERIOD = 500;
 const PATIENCE = 4000;
-/** A worker that has been silent for so many seconds is shown as such. */
-const SILENT = 8;
+/** For so many seconds a worker is between two jobs; after that it has none. */
+const BETWEEN = 3;
+/** What there is to read of a run. */
+const FIGURES = ["done", "all", "speed", "ready", "running", "retries", "dead", "twice"];
 
 const picture = new Picture(by("points"), by("marks"));
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
 
 let cursor = "";
-let run = null;
+let identity = null;
 let lost = 0;
 
 const plural = (count, one, many) => `${whole.format(count)} ${count === 1 ? one : many}`;
@@ -38,7 +40,7 @@ async function tick() {
 }
 
 function show(state) {
-  const { database, status, workers } = state;
+  const { database, status, workers, dead } = state;
   const away = !database.ok && database.reason != null;
   link(database.ok ? "live" : away ? "lost" : "wait", database.ok ? "live" : away ? "the database is away" : "connecting");
   banner("away", away ? {
@@ -47,11 +49,12 @@ function show(state) {
   } : { over: "The database is back." });
   cursor = state.cursor;
   if (!status) {
-    put(by("stage"), database.ok ? "Nothing was submitted yet. `flow submit` puts a picture into the queue." : "");
+    // While the database does not answer, what was known last stays.
+    if (database.ok) nothing();
     return;
   }
-  if (status.run !== run) {
-    run = status.run;
+  if (state.identity !== identity) {
+    identity = state.identity;
     picture.begin(status.grid);
   }
   picture.draw(state.tiles, state.palette);
@@ -60,8 +63,26 @@ function show(state) {
   picture.mark(state.marked);
   legend(state.marked);
   figures(state);
-  letters(state);
-  crew(state);
+  letters(dead, status.jobs);
+  crew(workers, status.jobs);
+}
+
+/** Nothing was submitted, or the database has lost it. */
+function nothing() {
+  identity = null;
+  picture.clear();
+  legend([]);
+  for (const id of FIGURES) {
+    put(by(id), "–");
+    by(id).classList.remove("failed");
+  }
+  by("bar").value = 0;
+  put(by("stage"), "Nothing was submitted yet. `flow submit` puts a picture into the queue.");
+  by("picture").setAttribute("aria-label", "no tiles yet");
+  document.title = "flow – swarmlab";
+  banner("deaths", {});
+  letters([]);
+  crew([]);
 }
 
 function figures({ status, jobs_per_second: speed, rows, palette }) {
@@ -113,13 +134,13 @@ const what = ({ kind, x, y }) => ({ tile: `tile ${x}, ${y}`, row: `row ${y}`, pi
 const ENDED = { lost: "worker lost", failed: "given back" };
 
 let listed = "";
-function letters({ dead, status }) {
+function letters(dead, jobs) {
   by("letters").hidden = dead.length === 0;
   const key = JSON.stringify(dead);
   if (key === listed) return;
   listed = key;
-  const rest = status.jobs.dead - dead.length;
-  put(by("letters-note"), rest > 0 ? `The first ${whole.format(dead.length)} of ${whole.format(status.jobs.dead)}.` : "Each was tried as often as allowed, and put aside.");
+  const all = jobs?.dead ?? 0;
+  put(by("letters-note"), all > dead.length ? `The first ${whole.format(dead.length)} of ${whole.format(all)}.` : "Each was tried as often as allowed, and put aside.");
   by("letters-rows").replaceChildren(...dead.map((letter) => {
     const row = document.createElement("tr");
     const name = document.createElement("th");
@@ -133,28 +154,29 @@ function letters({ dead, status }) {
 }
 
 /** What a worker does, and whether that is as it should be. */
-function doing({ now, silent }, finished) {
-  if (now && silent > SILENT) return [`silent for ${whole.format(silent)} s`, "bad"];
+function doing({ now, idle, silent }, jobs) {
+  if (now?.overdue != null) return [`silent: its lease ended ${whole.format(now.overdue)} s ago`, "bad"];
   const again = now && now.attempt > 1 ? `, try ${now.attempt}` : "";
   if (now?.kind === "tile") return [`tile ${now.x}, ${now.y}${again}`, again ? "warn" : "good"];
   if (now?.kind === "row") return [`counts row ${now.y}${again}`, "good"];
   if (now) return [`makes the colours${again}`, "good"];
-  if (finished) return ["all is done", "good"];
-  if (silent < 3) return ["between jobs", "good"];
-  return [`gone for ${whole.format(silent)} s`, "warn"];
+  if (jobs.done === jobs.all) return ["all is done", "good"];
+  if (silent) return ["silent: its job was taken back", "warn"];
+  if (idle < BETWEEN) return ["between jobs", "good"];
+  // Where nothing is ready, that is as it should be.
+  return [`no job for ${whole.format(idle)} s`, jobs.ready ? "warn" : "good"];
 }
 
-function crew({ workers, status }) {
-  const finished = status.jobs.done === status.jobs.all;
+function crew(workers, jobs) {
   const nodes = new Set(workers.map((worker) => worker.node)).size;
-  const busy = workers.filter((worker) => worker.now).length;
+  const busy = workers.filter(({ now }) => now && now.overdue == null).length;
   put(by("summary"), workers.length
     ? `${plural(workers.length, "worker has", "workers have")} tried a job of this run, on ${plural(nodes, "node", "nodes")}; ${whole.format(busy)} at work now.`
     : "No worker has tried a job yet. Start one: `flow work`.");
   by("table").hidden = workers.length === 0;
   const rows = by("rows");
   while (rows.rows.length > workers.length) rows.deleteRow(-1);
-  workers.forEach((worker, index) => line(rows.rows[index] ?? blank(rows), worker, finished));
+  workers.forEach((worker, index) => line(rows.rows[index] ?? blank(rows), worker, jobs));
 }
 
 function blank(rows) {
@@ -168,12 +190,12 @@ function blank(rows) {
   return row;
 }
 
-function line(row, worker, finished) {
+function line(row, worker, jobs) {
   const [node, name, now, done, lost] = row.cells;
   node.firstChild.style.background = picture.colour(worker.node);
   put(node.lastChild, worker.node);
   put(name, worker.id);
-  const [text, mood] = doing(worker, finished);
+  const [text, mood] = doing(worker, jobs);
   put(now, text);
   now.dataset.mood = mood;
   put(done, whole.format(worker.done));

@@ -27,12 +27,19 @@ export class Picture {
     this.#marks = marks;
   }
 
-  /** Begins a picture of that size, without a point. */
-  begin(grid) {
-    this.#grid = grid;
+  /** Takes the picture away. */
+  clear() {
     this.#palette = GUESS;
     this.#text = null;
     this.#nodes.clear();
+    // Whoever sets a canvas' size empties it.
+    for (const canvas of [this.#points, this.#marks]) canvas.width = 0;
+  }
+
+  /** Begins a picture of that size, without a point. */
+  begin(grid) {
+    this.clear();
+    this.#grid = grid;
     const [width, height] = [grid.across * grid.tile, grid.down * grid.tile];
     this.#counts = new Uint8Array(width * height);
     for (const canvas of [this.#points, this.#marks]) {

@@ -45,7 +45,7 @@ pub struct Config {
     )]
     pub database_password_file: PathBuf,
     /// How long the database has for an answer
-    #[arg(long, env = "FLOW_DATABASE_TIMEOUT", value_parser = settings::duration, default_value = "10s", value_name = "TIME")]
+    #[arg(long, env = "FLOW_DATABASE_TIMEOUT", value_parser = settings::timeout, default_value = "10s", value_name = "TIME")]
     pub database_timeout: Duration,
 }
 
@@ -159,5 +159,25 @@ impl Database {
     pub async fn close(self) {
         // A database that is away is not told.
         let _ = tokio::time::timeout(Duration::from_secs(1), self.pool.disconnect()).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Settings {
+        #[command(flatten)]
+        database: Config,
+    }
+
+    #[test]
+    fn a_database_that_has_no_time_for_an_answer_is_refused() {
+        let read = |timeout| Settings::try_parse_from(["flow", "--database-timeout", timeout]);
+        assert!(read("0").unwrap_err().to_string().contains("longer than zero"));
+        assert_eq!(read("1s").unwrap().database.database_timeout, Duration::from_secs(1));
     }
 }

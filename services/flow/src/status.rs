@@ -51,11 +51,29 @@ pub struct Effects {
     pub missing: u64,
 }
 
+/// Which run it is: a database that has lost its data gives the same numbers again, but not the same tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity {
+    /// The run's number.
+    pub run: u32,
+    /// The token of its submission.
+    pub token: Option<u64>,
+}
+
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{:016x}", self.run, self.token.unwrap_or_default())
+    }
+}
+
 /// The state of the newest run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Status {
     /// Its number.
     pub run: u32,
+    /// The token of its submission.
+    #[serde(skip)]
+    pub token: Option<u64>,
     /// The size of its picture.
     pub grid: Grid,
     /// Jobs by state.
@@ -72,6 +90,11 @@ impl Status {
         self.jobs.done == self.jobs.all
     }
 
+    /// Which run this is the state of.
+    pub fn identity(&self) -> Identity {
+        Identity { run: self.run, token: self.token }
+    }
+
     /// Asks for it. `None` before anything was submitted.
     ///
     /// # Errors
@@ -80,9 +103,9 @@ impl Status {
         database
             .bounded("read how far the jobs are", async {
                 let mut conn = database.connection().await?;
-                let newest: Option<(u32, u16, u16, u16)> =
-                    conn.query_first("SELECT id, across, down, tile FROM runs ORDER BY id DESC LIMIT 1").await?;
-                let Some((run, across, down, tile)) = newest else { return Ok(None) };
+                let newest: Option<(u32, Option<u64>, u16, u16, u16)> =
+                    conn.query_first("SELECT id, token, across, down, tile FROM runs ORDER BY id DESC LIMIT 1").await?;
+                let Some((run, token, across, down, tile)) = newest else { return Ok(None) };
                 let jobs: Option<(u64, u64, u64, u64, u64, u64)> = conn
                     .exec_first(
                         "SELECT COUNT(*), COUNT(IF(state = 'waiting', 1, NULL)), COUNT(IF(state = 'ready', 1, NULL)),
@@ -113,7 +136,7 @@ impl Status {
                     .await?;
                 let (all, twice, missing) = effects.unwrap_or_default();
                 let effects = Effects { all, twice, missing };
-                Ok(Some(Self { run, grid: Grid { across, down, tile }, jobs, attempts, effects }))
+                Ok(Some(Self { run, token, grid: Grid { across, down, tile }, jobs, attempts, effects }))
             })
             .await
     }
@@ -121,7 +144,7 @@ impl Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { run, grid, jobs, attempts, effects } = self;
+        let Self { run, grid, jobs, attempts, effects, .. } = self;
         writeln!(f, "run {run}: {} by {} tiles, {} jobs", grid.across, grid.down, jobs.all)?;
         let Jobs { waiting, ready, running, done, dead, .. } = jobs;
         writeln!(f, "jobs      {waiting} waiting, {ready} ready, {running} running, {done} done, {dead} dead")?;

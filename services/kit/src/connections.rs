@@ -70,10 +70,12 @@ impl Connections {
         idle(&open).filter(|(since, _)| since.elapsed() >= patience).for_each(|(_, task)| task.abort());
     }
 
-    /// Closes the one that has been idle longest, if any is idle.
-    pub fn close_idlest(&self) {
+    /// Closes the one that has been idle longest, if any has been idle for `patience`.
+    pub fn close_idlest(&self, patience: Duration) {
         let open = self.open.lock();
-        if let Some((_, idlest)) = idle(&open).min_by_key(|(since, _)| *since) {
+        if let Some((since, idlest)) = idle(&open).min_by_key(|(since, _)| *since)
+            && since.elapsed() >= patience
+        {
             idlest.abort();
         }
     }

@@ -1,8 +1,21 @@
 //! The `healthcheck` subcommand: an image without a shell or curl asks itself.
+//!
+//! It asks on a Unix socket of the service's own: on the port it would wait behind the clients of a service that has as many
+//! connections as it takes, and a service that is only busy would be killed as an ill one.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
+
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use socket2::{SockAddr, Socket, Type};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::time::timeout;
+use tower::Service;
+
+use crate::serve::Server;
 
 /// How long the service has for its answer. Docker's own limit is 30 s unless a compose file sets another.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -12,13 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// One line that says what was wrong.
 pub fn check(listen: SocketAddr, path: &str) -> Result<(), String> {
-    // A socket on `[::]` takes IPv4 as well, and does so even where IPv6 is switched off.
-    let ip = if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
-    let address = SocketAddr::new(ip, listen.port());
-    let failed = |error: std::io::Error| format!("no answer from http://{address}{path}: {error}");
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(failed)?;
-    stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
-    stream.set_write_timeout(Some(PATIENCE)).map_err(failed)?;
+    let address = reachable(listen);
+    let failed = |error: io::Error| format!("no answer from http://{address}{path}: {error}");
+    let own = SockAddr::unix(socket_name(address)).and_then(|name| connect(&name));
+    // A service whose socket the system refused has its port.
+    let mut stream = own.or_else(|_| connect(&address.into())).map_err(failed)?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).map_err(failed)?;
     // A page that never ends is no healthy answer either.
@@ -31,4 +42,37 @@ pub fn check(listen: SocketAddr, path: &str) -> Result<(), String> {
     }
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body).trim();
     Err(format!("http://{address}{path} answered `{status}` {body}"))
+}
+
+fn connect(address: &SockAddr) -> io::Result<Socket> {
+    let socket = Socket::new(address.domain(), Type::STREAM, None)?;
+    socket.connect_timeout(address, PATIENCE)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    socket.set_write_timeout(Some(PATIENCE))?;
+    Ok(socket)
+}
+
+/// Opens the socket for the checks of the service that `listener` is of.
+pub(crate) fn listen(listener: &TcpListener) -> io::Result<UnixListener> {
+    UnixListener::bind(socket_name(reachable(listener.local_addr()?)))
+}
+
+/// Answers checks, one at a time, until it is dropped or the system has no descriptor for one; checks then ask on the port.
+pub(crate) async fn answer(listener: UnixListener, server: Arc<Server>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let service = service_fn(|request| server.router.clone().call(request));
+        // Who asked knows how it ended.
+        let _ = timeout(PATIENCE, server.http.serve_connection(TokioIo::new(stream), service)).await;
+    }
+}
+
+/// A socket on `[::]` takes IPv4 as well, and does so even where IPv6 is switched off.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = if listen.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { listen.ip() };
+    SocketAddr::new(ip, listen.port())
+}
+
+/// A name in Linux's abstract namespace: it is no file, and only processes of the same container or machine reach it.
+fn socket_name(address: SocketAddr) -> String {
+    format!("\0swarmlab {address}")
 }

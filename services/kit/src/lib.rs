@@ -3,6 +3,7 @@
 //! Nothing here knows a service. A service is a `Config`, a function from it to a [`axum::Router`], and a `main` that
 //! calls [`start::serve_until_signal`].
 
+pub mod body;
 pub mod clock;
 mod connection;
 mod connections;

@@ -40,10 +40,17 @@ fn file(asked: &HeaderMap, kind: &'static str, content: &'static str, tag: &Head
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
         (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
     ];
-    if asked.get_all(header::IF_NONE_MATCH).iter().any(|known| known == tag) {
+    if is_known(asked, tag) {
         return (StatusCode::NOT_MODIFIED, headers).into_response();
     }
     (headers, [(header::CONTENT_TYPE, kind)], content).into_response()
+}
+
+/// Whether the browser has this version, by weak comparison: RFC 9110, 13.1.2. Our own tags have no comma.
+fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
+    let lines = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut known = lines.flat_map(|line| line.split(',')).map(str::trim);
+    known.any(|known| known == "*" || tag == known.strip_prefix("W/").unwrap_or(known))
 }
 
 fn tag(content: &str) -> HeaderValue {
@@ -51,4 +58,28 @@ fn tag(content: &str) -> HeaderValue {
     hasher.write(content.as_bytes());
     let text = format!("\"{:016x}\"", hasher.finish());
     HeaderValue::from_str(&text).expect("hexadecimal digits in quotes are a header value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_browser_that_has_the_file_is_told_so_however_it_asks() {
+        let own = tag("content");
+        let own_text = own.to_str().unwrap();
+        let asks = |lines: &[&str]| {
+            let asked = lines.iter().map(|line| (header::IF_NONE_MATCH, line.parse().unwrap())).collect();
+            file(&asked, "text/html", "content", &own).status()
+        };
+        // A proxy that compresses makes a tag weak.
+        let weak = format!("W/{own_text}");
+        let list = format!("\"other\", {weak}");
+        for known in [&["*"][..], &[own_text], &[&weak], &[&list], &["\"other\"", own_text]] {
+            assert_eq!(asks(known), StatusCode::NOT_MODIFIED, "{known:?}");
+        }
+        for other in [&[][..], &["\"other\""], &["\"other\", W/\"another\""], &[own_text.trim_matches('"')]] {
+            assert_eq!(asks(other), StatusCode::OK, "{other:?}");
+        }
+    }
 }

@@ -10,11 +10,12 @@ use hyper::server::conn::http1;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::connection::{self, Activity};
 use crate::connections::Connections;
 use crate::metrics::Metrics;
-use crate::{host, listen, settings};
+use crate::{health, host, listen, settings};
 
 /// The most that hyper buffers of one connection: the longest head, and the pieces that a body is read in.
 const READ_BUFFER: usize = 64 << 10;
@@ -69,6 +70,9 @@ pub async fn serve(
     let server = Server::new(router, metrics, limits);
     // Where this is refused, a client that takes nothing of its answer may stay.
     let _ = listen::give_up_after(&listener, limits.header_timeout);
+    let checks = health::listen(&listener)
+        .map(|socket| AbortOnDropHandle::new(tokio::spawn(health::answer(socket, server.clone()))))
+        .inspect_err(|error| tracing::debug!(%error, "health checks ask on the port"));
     let accepting = async {
         loop {
             server.make_room().await;
@@ -81,7 +85,7 @@ pub async fn serve(
         let Ok(stream) = timeout(HANDSHAKE, accept(&listener)).await else { break };
         server.take(stream);
     }
-    drop(listener);
+    drop((listener, checks));
     server.drain().await
 }
 
@@ -154,7 +158,8 @@ impl Server {
     /// ones wait in the kernel's queue.
     async fn make_room(&self) {
         while self.connections.len() >= self.most {
-            self.connections.close_idlest();
+            // The request of one that was accepted just now is read in a moment.
+            self.connections.close_idlest(ACCEPT_PAUSE);
             let _ = timeout(ACCEPT_PAUSE, self.connections.ended()).await;
         }
     }

@@ -1,7 +1,9 @@
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 
 use super::*;
+use crate::ops;
 
 const LIMIT: Duration = Duration::from_millis(400);
 
@@ -98,6 +100,44 @@ async fn an_answer_that_nobody_takes_is_given_up() {
     let mut bytes = Vec::new();
     let _ = client.read_to_end(&mut bytes).await;
     assert!(bytes.len() < LARGE);
+}
+
+#[tokio::test]
+async fn a_server_with_all_the_connections_it_takes_answers_its_health_check_and_then_the_rest() {
+    let (gate, metrics, stop) = (Arc::new(Semaphore::new(0)), Metrics::new("test"), CancellationToken::new());
+    let (held, ready) = (gate.clone(), || Err("busy".to_owned()));
+    let app = Router::new()
+        .route("/", get(async move || held.acquire().await.is_ok().to_string()))
+        .merge(ops::routes(metrics.clone(), ready));
+    let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits { max_connections: 2, ..Limits::default() };
+    let (told, until_stopped) = (metrics.clone(), stop.clone());
+    let serving = tokio::spawn(async move { serve(listener, app, &told, &limits, until_stopped).await });
+
+    let mut clients = Vec::new();
+    // The last of them asks on the port, and waits behind the others.
+    for path in ["/", "/", "/", "/", "/healthz"] {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    until(|| metrics.connections.get() == 2).await;
+    let check = async |path| tokio::task::spawn_blocking(move || health::check(address, path)).await.unwrap();
+    assert_eq!(check("/healthz").await, Ok(()));
+    let reason = check("/readyz").await.unwrap_err();
+    assert!(reason.contains("503") && reason.ends_with("not ready: busy"), "{reason}");
+    assert_eq!((metrics.answered.get(), metrics.connections.get()), (0, 2));
+
+    gate.add_permits(1);
+    for client in clients {
+        let text = rest(client).await;
+        assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    }
+    stop.cancel();
+    assert_eq!(serving.await.unwrap(), 0);
+    check("/healthz").await.unwrap_err();
 }
 
 #[tokio::test]

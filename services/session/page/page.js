@@ -14,12 +14,25 @@ const tasks = [];
 let missed = 0;
 let lost = 0;
 let session = null;
+/** The note that the field was last filled with: where it says something else, the visitor is writing. */
+let filled = "";
 /** What a websocket that was open before knew of the session. */
 let opened = 0;
 
-function number(task) {
+/** Shows in a node the number of a task, in the task's colour. */
+function chip(node, task) {
   if (!tasks.includes(task)) tasks.push(task);
-  return tasks.indexOf(task);
+  const index = tasks.indexOf(task);
+  node.style.background = COLOURS[index % COLOURS.length];
+  put(node, String(index + 1));
+  node.hidden = false;
+}
+
+/** Fills the field with the session's note, unless the visitor has changed what stands there. */
+function fill(note) {
+  if (note === filled || by("note").value !== filled) return;
+  filled = note;
+  by("note").value = note;
 }
 
 async function ask() {
@@ -55,21 +68,19 @@ function show({ task, node, version, session: now }) {
   }
   session = now;
   put(by("task"), task);
-  by("task").style.color = COLOURS[number(task) % COLOURS.length];
+  chip(by("chip"), task);
   put(by("where"), [node && `on ${node}`, `version ${version}`].filter(Boolean).join(", "));
   put(by("visits"), String(now.visits));
   put(by("lost"), String(lost));
   by("lost").classList.toggle("failed", lost > 0);
   put(by("tasks"), String(tasks.length));
-  if (document.activeElement !== by("note")) by("note").value = now.note;
+  fill(now.note);
   past(task, fresh);
 }
 
 function past(task, fresh) {
   const entry = document.createElement("li");
-  const index = number(task);
-  entry.style.background = COLOURS[index % COLOURS.length];
-  entry.textContent = String(index + 1);
+  chip(entry, task);
   entry.title = task;
   if (fresh) entry.dataset.fresh = "";
   by("past").prepend(entry);
@@ -104,7 +115,10 @@ by("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const note = by("note").value;
   const answer = await fetch("note", { method: "POST", body: note }).catch(() => null);
-  if (answer?.ok && session) session.note = note;
+  if (answer?.ok) {
+    filled = note;
+    if (session) session.note = note;
+  }
   const refused = answer && (await answer.text());
   put(by("kept"), answer?.ok ? "Kept." : refused || "Nobody answered.");
 });

@@ -25,6 +25,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
+use kit::body::InTime;
 use kit::metrics::Metrics;
 use kit::page::File;
 use kit::serve::Limits;
@@ -41,6 +42,9 @@ const COOKIE: &str = "session";
 
 /// The longest note, in bytes.
 const LONGEST_NOTE: usize = 500;
+
+/// The longest message of a websocket that a visitor may send, in bytes. None is expected.
+const LONGEST_MESSAGE: usize = 1 << 10;
 
 /// How long visitors' websockets have to be closed when the task stops.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -163,7 +167,7 @@ fn brought(headers: &HeaderMap) -> Option<&str> {
     pairs.find(|(name, _)| *name == COOKIE).map(|(_, id)| id)
 }
 
-async fn note(State(service): Shared, headers: HeaderMap, text: String) -> Response {
+async fn note(State(service): Shared, headers: HeaderMap, InTime(text): InTime<String>) -> Response {
     match brought(&headers).and_then(|id| service.sessions.note(id, text)) {
         Some(_) => StatusCode::NO_CONTENT.into_response(),
         None => (StatusCode::CONFLICT, format!("{} does not know your session\n", service.task)).into_response(),
@@ -180,6 +184,7 @@ async fn upgrade(State(service): Shared, headers: HeaderMap, socket: WebSocketUp
         return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
     }
     let counted = service.sockets.token();
+    let socket = socket.max_message_size(LONGEST_MESSAGE).max_frame_size(LONGEST_MESSAGE);
     socket.on_upgrade(async move |socket| {
         socket::tick(socket, service, id).await;
         drop(counted);

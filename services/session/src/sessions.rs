@@ -8,8 +8,11 @@ use tokio::time::{Duration, Instant};
 /// How long a session lives without a visit.
 const LIFETIME: Duration = Duration::from_secs(3600);
 
-/// The most sessions of a task. Beyond it the one that was visited longest ago goes.
+/// The most sessions of a task. Beyond it those go that were visited longest ago.
 const MOST: usize = 10_000;
+
+/// How many of them go at a time: to find them, all are looked at, which is too much work for each new visitor.
+const CROWD: usize = MOST / 10;
 
 /// What is remembered of a visitor.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -46,11 +49,7 @@ impl Sessions {
         let session = Session { visits: 1, note: String::new() };
         let mut all = self.all();
         if all.len() >= MOST {
-            all.retain(|_, (_, seen)| seen.elapsed() < LIFETIME);
-        }
-        if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, (_, seen))| *seen).map(|(id, _)| id.clone());
-            oldest.and_then(|id| all.remove(&id));
+            forget_oldest(&mut all);
         }
         all.insert(id.clone(), (session.clone(), Instant::now()));
         (id, session)
@@ -71,6 +70,16 @@ impl Sessions {
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, (Session, Instant)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Forgets those that were visited longest ago; those whose time is over are among them.
+fn forget_oldest(all: &mut HashMap<String, (Session, Instant)>) {
+    let mut by_visit: Vec<(Instant, &String)> = all.iter().map(|(id, (_, seen))| (*seen, id)).collect();
+    let (oldest, ..) = by_visit.select_nth_unstable(CROWD);
+    let oldest: Vec<String> = oldest.iter().map(|(_, id)| (*id).clone()).collect();
+    for id in oldest {
+        all.remove(&id);
     }
 }
 
@@ -96,11 +105,17 @@ mod tests {
         let (id, _) = sessions.begin();
         tokio::time::advance(LIFETIME).await;
         assert_eq!(sessions.visit(&id), None);
-        let (first, _) = sessions.begin();
+        let ((first, _), (faithful, _)) = (sessions.begin(), sessions.begin());
         tokio::time::advance(Duration::from_secs(1)).await;
-        for _ in 0..MOST {
+        while sessions.len() < MOST {
             sessions.begin();
         }
-        assert_eq!((sessions.len(), sessions.visit(&first)), (MOST, None));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(sessions.visit(&faithful).unwrap().visits, 2);
+        // Many go at once, so that the next visitors need not look for one that goes.
+        let (last, _) = sessions.begin();
+        assert_eq!(sessions.len(), MOST - CROWD + 1);
+        assert_eq!(sessions.visit(&first), None);
+        assert!(sessions.visit(&faithful).is_some() && sessions.visit(&last).is_some());
     }
 }

@@ -74,6 +74,15 @@ async fn a_note_is_kept_where_the_session_is() {
     assert_eq!(ask(&one, note("x".repeat(LONGEST_NOTE + 1))).await.0, StatusCode::PAYLOAD_TOO_LARGE);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_note_that_never_comes_is_given_up() {
+    let never = Body::from_stream(futures_util::stream::pending::<Result<&str, std::io::Error>>());
+    let app = here();
+    let asked = ask(&app, Request::post("/note").body(never).unwrap());
+    let (status, _, body) = tokio::time::timeout(Duration::from_secs(60), asked).await.expect("an answer");
+    assert_eq!((status, body.trim_end()), (StatusCode::REQUEST_TIMEOUT, kit::body::LATE));
+}
+
 #[tokio::test]
 async fn memory_is_eaten_up_to_a_bound() {
     let app = here();

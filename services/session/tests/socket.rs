@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use testbed::{Program, free_port};
 use tokio::net::TcpStream;
@@ -66,6 +66,21 @@ async fn more_websockets_than_it_takes_are_refused_until_one_ends() {
         }
     };
     timeout(BOUND, again).await.expect("the first one's place is free");
+}
+
+/// A visitor has nothing to say, and cannot fill the memory by saying it.
+#[tokio::test]
+async fn a_websocket_on_which_too_much_is_said_ends() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let _task = start(&address);
+    let mut socket = open(&address, None).await;
+    socket.send(Message::text("x".repeat(1024))).await.unwrap();
+    for _ in 0..5 {
+        tick(&mut socket).await;
+    }
+    socket.send(Message::text("x".repeat(1025))).await.unwrap();
+    let ended = async { while let Some(Ok(Message::Text(_))) = socket.next().await {} };
+    timeout(BOUND, ended).await.expect("an end");
 }
 
 #[tokio::test]

@@ -36,26 +36,35 @@ function figure(value) {
 
 /** Milliseconds: 1.3, 101, 738. */
 const millis = (value) => (value == null ? "–" : value < 9.95 ? value.toFixed(1) : whole.format(value));
-const time = (seconds) => clock.format(new Date(seconds * 1000));
+
+/** An announcement may say any number, and not every number is a time. */
+function time(seconds) {
+  const date = new Date(seconds * 1000);
+  return Number.isNaN(date.getTime()) ? "–" : clock.format(date);
+}
 
 function lasting(seconds) {
   const s = Math.max(0, Math.round(seconds));
   return s < 90 ? `${s} s` : `${Math.floor(s / 60)} min ${s % 60} s`;
 }
 
-async function tick() {
-  try {
-    const last = samples.length ? samples[samples.length - 1][0] : 0;
-    const answer = await fetch(`api/state?after=${last}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
-    if (!answer.ok) throw new Error(`status ${answer.status}`);
-    show(await answer.json());
-    lost = 0;
-    lostAt = null;
-    banner("unreachable", { over: "The server answers again." });
-  } catch {
-    miss();
-  }
-  setTimeout(tick, PERIOD);
+async function ask() {
+  const last = samples.length ? samples[samples.length - 1][0] : 0;
+  const answer = await fetch(`api/state?after=${last}`, { signal: AbortSignal.timeout(PATIENCE), cache: "no-store" });
+  if (!answer.ok) throw new Error(`status ${answer.status}`);
+  return answer.json();
+}
+
+function tick() {
+  // A state that cannot be shown is no lost server, and the next one may be shown again.
+  ask().then(answered, miss).catch(console.error).finally(() => setTimeout(tick, PERIOD));
+}
+
+function answered(state) {
+  lost = 0;
+  lostAt = null;
+  banner("unreachable", { over: "The server answers again." });
+  show(state);
 }
 
 /** One lost answer is a hiccup; with the second the page says so. */

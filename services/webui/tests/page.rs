@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crowd::Crowd;
+use ledger::Announcement;
 use serde_json::{Value, json};
 use testbed::{Browser, Page, Program, RedisServer, free_port};
 use tokio::sync::watch;
@@ -103,6 +104,30 @@ async fn the_speed_rises_with_workers_and_a_banner_tells_of_redis() {
     picture(&page, "projector-light.png");
     page.prefer("color-scheme", "dark");
     picture(&page, "projector-dark.png");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn neither_an_odd_announcement_nor_a_fault_of_the_page_is_a_lost_server() {
+    let redis = RedisServer::start();
+    let address = format!("127.0.0.1:{}", free_port());
+    let _webui = start(&address, &redis);
+    let workers = play(&redis);
+    workers.send(2).unwrap();
+    let (id, now) = ("odd".to_owned(), ledger::now());
+    let odd = Announcement { id, now, started: 1e18, ..Announcement::default() };
+    ledger::in_redis(&redis.url()).unwrap().announce(&odd, 2 * BOUND).await.unwrap();
+    let browser = Browser::start();
+    let page = open(&browser, &address);
+    page.wait_until("document.querySelectorAll('#rows tr').length === 3", BOUND);
+    page.wait_until("document.querySelector('[title$=\"since –\"]')?.innerText === 'odd'", BOUND);
+    shows_speed(&page, 6.5, 6.8);
+
+    // Without this element nothing can be shown any more, and the server is asked all the same.
+    page.eval("document.querySelector('#source').remove()");
+    let asked = "performance.getEntriesByType('resource').length";
+    let before = page.eval(asked);
+    page.wait_until(&format!("{asked} > {before} + 3"), BOUND);
+    assert_eq!(page.eval("document.querySelector('#unreachable').hidden"), json!(true));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,9 +28,9 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// How often a host that says nothing while a request is under way is asked whether it is still there.
 const PROBE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often it may owe the answer. A host that lost its power never says that it is gone, and the request would wait for it
-/// until its time-out; a service that is only slow has a host that answers.
-const PROBES: u32 = 3;
+/// How long it may owe the answer, or the acknowledgement of what it was sent. A host that lost its power never says that it is
+/// gone, and the request would wait for it until its time-out; a service that is only slow has a host that answers.
+const GONE_AFTER: Duration = Duration::from_secs(4);
 
 /// What drives a connection: its reading and writing. It runs only while a request is in flight, which saves a task for each
 /// connection and two changes of task for each request.
@@ -106,11 +106,13 @@ async fn connect(target: &Target, turn: &mut usize) -> Result<TcpStream, Failure
     Err(Failure::Connect(last))
 }
 
-/// Has the system ask the other host whether it is still there.
+/// Has the system ask the other host whether it is still there, and give it up where it says nothing.
 fn watch(stream: &TcpStream) {
-    let keepalive = TcpKeepalive::new().with_time(PROBE_EVERY).with_interval(PROBE_EVERY).with_retries(PROBES);
-    // Without it a request to a host that is gone ends later, by its time-out.
-    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+    let (socket, keepalive) = (SockRef::from(stream), TcpKeepalive::new());
+    // Without them a request to a host that is gone ends later, by its time-out.
+    let _ = socket.set_tcp_keepalive(&keepalive.with_time(PROBE_EVERY).with_interval(PROBE_EVERY));
+    // Linux does not ask while something sent is not acknowledged, as a request on a kept connection to a host that is gone.
+    let _ = socket.set_tcp_user_timeout(Some(GONE_AFTER));
 }
 
 async fn whole(body: Incoming) -> Result<Bytes, Failure> {
@@ -119,4 +121,41 @@ async fn whole(body: Incoming) -> Result<Bytes, Failure> {
         Err(_) => Failure::Wrong("more than was asked for"),
     };
     Ok(Limited::new(body, LONGEST_ANSWER).collect().await.map_err(failed)?.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use socket2::SockFilter;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Longer than a host may be silent, and shorter than the system waits unless told otherwise.
+    const BOUND: Duration = Duration::from_secs(20);
+
+    /// Sends a few bytes to a host that then loses its power, or has lost it before, and waits for an answer.
+    async fn ask_who_is_gone(has_the_request: bool) -> io::ErrorKind {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (client, server) = tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        let (mut client, mut server) = (client.unwrap(), server.unwrap().0);
+        watch(&client);
+        if has_the_request {
+            client.write_all(b"question").await.unwrap();
+            server.read_exact(&mut [0; 8]).await.unwrap();
+        }
+        // Of what comes from now on the kernel drops all, and acknowledges nothing.
+        SockRef::from(&server).attach_filter(&[SockFilter::new(0x06, 0, 0, 0)]).unwrap();
+        if !has_the_request {
+            client.write_all(b"question").await.unwrap();
+        }
+        let answer = tokio::time::timeout(BOUND, client.read(&mut [0; 8])).await;
+        answer.expect("it was not given up").unwrap_err().kind()
+    }
+
+    #[tokio::test]
+    async fn a_host_that_is_gone_is_given_up_whether_it_has_the_request_or_not() {
+        let (with, without) = tokio::join!(ask_who_is_gone(true), ask_who_is_gone(false));
+        assert_eq!((with, without), (io::ErrorKind::TimedOut, io::ErrorKind::TimedOut));
+    }
 }

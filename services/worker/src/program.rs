@@ -9,7 +9,8 @@ use kit::start;
 
 use crate::{Outcome, Worker};
 
-/// Runs a worker until SIGTERM or ^C. The exit code is 1 where hashes could not be committed.
+/// Runs a worker until SIGTERM or ^C. The exit code is 1 where hashes could not be committed, or
+/// connections had to be cut off.
 pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) -> ExitCode {
     let metrics = Metrics::new("worker");
     let routes = worker.routes(&metrics);
@@ -20,11 +21,12 @@ pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) ->
     };
     tracing::info!(id = worker.account.id(), "mining");
     let serving = async {
-        if let Some(listener) = listener {
-            serve(listener, routes, &metrics, limits, stop.clone()).await;
+        match listener {
+            Some(listener) => serve(listener, routes, &metrics, limits, stop.clone()).await,
+            None => 0,
         }
     };
-    let (Outcome { accepted, committed }, ()) = tokio::join!(worker.run(stop.clone(), limits.drain_timeout), serving);
+    let (Outcome { accepted, committed }, cut) = tokio::join!(worker.run(stop.clone(), limits.drain_timeout), serving);
     if committed < accepted {
         let lost = accepted - committed;
         let reason =
@@ -32,5 +34,9 @@ pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) ->
         return start::fail("worker", &reason);
     }
     tracing::info!(accepted, committed, "stopped; all is counted");
+    if cut > 0 {
+        tracing::warn!(connections = cut, "requests in flight took longer than the drain timeout");
+        return ExitCode::FAILURE;
+    }
     ExitCode::SUCCESS
 }

@@ -2,19 +2,24 @@
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
+use std::convert::Infallible;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::http::{Request, Response, StatusCode};
+use axum::body::{Body, Bytes, HttpBody, to_bytes};
+use axum::http::{Request, Response, StatusCode, request};
 use bollard::models::{Service as SwarmService, ServiceSpec};
 use clap::{Args, FromArgMatches};
 use environments::{Clock, Config, Environment, Error, Keys, Scheduler, Service, State, Template, Users};
+use hyper::body::Frame;
 use kit::metrics::Metrics;
 use serde_json::Value;
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 /// When the tests' clock begins, in seconds since 1970.
@@ -33,14 +38,16 @@ pub struct Fake {
     pub down: AtomicBool,
     /// It does what it is asked, and its answer is lost.
     pub mute: AtomicBool,
+    /// It does not end the environment of this name.
+    pub stuck: Mutex<Option<String>>,
     ticks: AtomicU64,
 }
 
 impl Fake {
     pub fn new() -> Arc<Self> {
         let clock = Arc::new(AtomicU64::new(BEGIN));
-        let (down, mute, ticks) = Default::default();
-        Arc::new(Self { services: Mutex::default(), clock, down, mute, ticks })
+        let (services, down, mute, stuck, ticks) = Default::default();
+        Arc::new(Self { services, clock, down, mute, stuck, ticks })
     }
 
     pub fn names(&self) -> Vec<String> {
@@ -90,6 +97,9 @@ impl Scheduler for Fake {
 
     async fn remove(&self, environment: &Environment) -> Result<bool, Error> {
         self.answer().await?;
+        if self.stuck.lock().unwrap().as_ref() == Some(&environment.id) {
+            return Err(Error::new("remove an environment", "it stays"));
+        }
         let removed = {
             let mut services = self.services.lock().unwrap();
             let before = services.len();
@@ -97,6 +107,18 @@ impl Scheduler for Fake {
             services.len() < before
         };
         self.done(removed).await
+    }
+}
+
+/// A body of which nothing arrives.
+struct Never;
+
+impl HttpBody for Never {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Pending
     }
 }
 
@@ -124,6 +146,12 @@ pub fn start(swarm: &Arc<Fake>, limit: usize) -> (Router, Arc<Service>) {
 
 pub async fn send(app: &Router, request: Request<Body>) -> Response<Body> {
     app.clone().oneshot(request).await.unwrap()
+}
+
+/// Sends a request of whose body nothing arrives.
+pub async fn send_without_end(app: &Router, request: request::Builder) -> Response<Body> {
+    let request = request.body(Body::new(Never)).unwrap();
+    timeout(Duration::from_secs(60), send(app, request)).await.expect("an answer")
 }
 
 pub async fn json(response: Response<Body>) -> Value {

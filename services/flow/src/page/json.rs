@@ -13,6 +13,8 @@ pub struct State {
     pub database: Health,
     /// The newest run; absent before anything was submitted.
     pub status: Option<Status>,
+    /// Which run that is: another one where the database was emptied and begins with the same number again.
+    pub identity: Option<String>,
     /// Jobs that were done in each of the last seconds, on average.
     pub jobs_per_second: f64,
     /// The workers that have tried a job of this run.
@@ -23,7 +25,7 @@ pub struct State {
     pub dead: Vec<DeadLetter>,
     /// Rows that are counted.
     pub rows: Vec<u16>,
-    /// Tiles that are new since the cursor that was given.
+    /// Tiles that are new since the cursor that was given, as many as one answer takes.
     pub tiles: Vec<Tile>,
     /// A byte of brightness for each count, in base64, when the last funnel is done.
     pub palette: Option<String>,
@@ -53,8 +55,10 @@ pub struct Worker {
     pub lost: u64,
     /// The job that it has now.
     pub now: Option<Now>,
-    /// Seconds since it last began or ended a job.
-    pub silent: f64,
+    /// Seconds since it last began a job, or ended one.
+    pub idle: f64,
+    /// It was silent until the lease of its last job ended, and has tried none since.
+    pub silent: bool,
 }
 
 /// What a worker does now.
@@ -64,6 +68,8 @@ pub struct Now {
     pub x: u16,
     pub y: u16,
     pub attempt: u16,
+    /// Seconds since the job's lease ended; absent while it holds.
+    pub overdue: Option<f64>,
 }
 
 /// A tile to be marked in the picture.

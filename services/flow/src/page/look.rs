@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 
 use super::json::{Mark, Marked, Now, Tile, Worker};
 use crate::database::{Database, Error};
 use crate::dead::DeadLetter;
 use crate::job::Kind;
-use crate::status::Status;
+use crate::status::{Identity, Status};
 
 /// Over how many seconds the speed is taken.
 const SPEED_SECONDS: u32 = 5;
@@ -43,17 +44,18 @@ struct Row {
     state: String,
     owner: Option<String>,
     tries: u16,
+    overdue: Option<f64>,
 }
 
 /// Looks. `seen` tells the tiles that are known of a run. `None` before anything was submitted.
-pub async fn look(database: &Database, seen: impl Fn(u32) -> HashSet<u64>) -> Result<Option<Look>, Error> {
+pub async fn look(database: &Database, seen: impl Fn(Identity) -> HashSet<u64>) -> Result<Option<Look>, Error> {
     let status = match Status::ask(database).await {
         Ok(Some(status)) => status,
         Ok(None) => return Ok(None),
         Err(error) if error.is_no_table() => return Ok(None),
         Err(error) => return Err(error),
     };
-    let seen = seen(status.run);
+    let seen = seen(status.identity());
     // Mostly there are none, and then nothing is asked.
     let dead = if status.jobs.dead > 0 { DeadLetter::of_run(database, status.run).await? } else { Vec::new() };
     database.bounded("look at the jobs", details(database, status, dead, &seen)).await.map(Some)
@@ -69,20 +71,13 @@ async fn details(
     let run = (status.run,);
     let jobs = conn
         .exec_map(
-            "SELECT id, kind, x, y, state, owner, tries FROM jobs WHERE run = ? ORDER BY id",
+            "SELECT id, kind, x, y, state, owner, tries, CAST(TIMESTAMPDIFF(MICROSECOND, lease_ends, NOW(6)) / 1e6 AS DOUBLE)
+             FROM jobs WHERE run = ? ORDER BY id",
             run,
-            |(id, kind, x, y, state, owner, tries)| Row { id, kind, x, y, state, owner, tries },
+            |(id, kind, x, y, state, owner, tries, overdue)| Row { id, kind, x, y, state, owner, tries, overdue },
         )
         .await?;
-    let mut workers = conn
-        .exec_map(
-            "SELECT worker, node, COUNT(IF(outcome = 'done', 1, NULL)), COUNT(IF(outcome IN ('lost', 'failed'), 1, NULL)),
-                    CAST(TIMESTAMPDIFF(MICROSECOND, MAX(GREATEST(began, IF(outcome = 'done', ended, began))), NOW(6)) / 1e6 AS DOUBLE)
-             FROM attempts JOIN jobs ON jobs.id = attempts.job WHERE jobs.run = ? GROUP BY worker, node ORDER BY node, worker",
-            run,
-            |(id, node, done, lost, silent)| Worker { id, node, done, lost, now: None, silent },
-        )
-        .await?;
+    let mut workers = workers(&mut conn, run).await?;
     let lost: HashSet<u64> = conn
         .exec(
             format!(
@@ -110,7 +105,8 @@ async fn details(
         workers.iter().map(|worker| (worker.id.clone(), worker.node.clone())).collect();
     for job in jobs.iter().filter(|job| job.state == "running") {
         if let Some(worker) = workers.iter_mut().find(|worker| Some(&worker.id) == job.owner.as_ref()) {
-            worker.now = Some(Now { kind: job.kind, x: job.x, y: job.y, attempt: job.tries });
+            let overdue = job.overdue.filter(|&seconds| seconds > 0.0);
+            worker.now = Some(Now { kind: job.kind, x: job.x, y: job.y, attempt: job.tries, overdue });
         }
     }
     let marked = jobs.iter().filter(|job| job.kind == Kind::Tile).filter_map(|job| {
@@ -152,4 +148,17 @@ async fn details(
         tiles,
         palette: palette.map(|bytes| BASE64_STANDARD.encode(bytes)),
     })
+}
+
+/// The workers that have tried a job of a run. The end of an attempt that was lost is not the worker's doing.
+async fn workers(conn: &mut Conn, run: (u32,)) -> mysql_async::Result<Vec<Worker>> {
+    conn.exec_map(
+        "SELECT worker, node, COUNT(IF(outcome = 'done', 1, NULL)), COUNT(IF(outcome IN ('lost', 'failed'), 1, NULL)),
+                CAST(TIMESTAMPDIFF(MICROSECOND, MAX(IF(outcome IN ('done', 'failed'), ended, began)), NOW(6)) / 1e6 AS DOUBLE),
+                COALESCE(MAX(IF(outcome = 'lost', began, NULL)) = MAX(began), 0)
+         FROM attempts JOIN jobs ON jobs.id = attempts.job WHERE jobs.run = ? GROUP BY worker, node ORDER BY node, worker",
+        run,
+        |(id, node, done, lost, idle, silent)| Worker { id, node, done, lost, now: None, idle, silent },
+    )
+    .await
 }

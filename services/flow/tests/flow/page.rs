@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use flow::Queue;
+use mysql_async::prelude::Queryable as _;
 use serde_json::json;
 use testbed::{Browser, Page};
 
@@ -86,4 +88,83 @@ async fn the_picture_fills_and_the_page_tells_of_what_goes_wrong() {
     let after = format!("/api/state?after={}", state["cursor"].as_str().unwrap());
     let state: serde_json::Value = serde_json::from_str(&testbed::get(&address, &after).unwrap().body).unwrap();
     assert_eq!(state["tiles"], json!([]));
+}
+
+/// Waits for what the page says of a worker.
+fn worker_is(page: &Page<'_>, name: &str, doing: &str, mood: &str) {
+    let row = format!("[...document.querySelectorAll('#rows tr')].find((row) => row.cells[1].innerText === '{name}')");
+    let cell = format!("(({row})?.cells[2] ?? {{ innerText: '', dataset: {{}} }})");
+    page.wait_until(&format!("{cell}.innerText.startsWith('{doing}') && {cell}.dataset.mood === '{mood}'"), BOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_is_silent_when_its_lease_has_ended_and_not_while_its_job_takes_long() {
+    let world = World::new();
+    world.submit(&["--across=4", "--down=1", "--tile=4"]).await;
+    let queue = |lease| Queue::new(world.database.clone(), lease);
+    let (long, short) = (queue(Duration::from_secs(600)), queue(Duration::from_millis(1)));
+    for owner in ["killed", "busy", "idle", "cut-off"] {
+        let queue = if matches!(owner, "killed" | "cut-off") { &short } else { &long };
+        let claim = queue.claim(owner, "node1").await.unwrap().expect("a job is ready");
+        match owner {
+            "idle" => assert!(queue.complete(&claim, &[0; 16]).await.unwrap()),
+            "killed" => {
+                while queue.take_back().await.unwrap() == 0 {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+            _ => {}
+        }
+    }
+    // All of that was a minute ago.
+    let past = "UPDATE attempts SET began = began - INTERVAL 60 SECOND, ended = ended - INTERVAL 60 SECOND";
+    world.connection().await.query_drop(past).await.unwrap();
+
+    let mut server = world.start("page", &["--listen=127.0.0.1:0"]);
+    let browser = Browser::start();
+    let page = browser.open(&format!("http://{}/", server.address()), 1280, 900);
+    worker_is(&page, "busy", "tile 0, 0, try 2", "warn");
+    worker_is(&page, "cut-off", "silent: its lease ended", "bad");
+    worker_is(&page, "killed", "silent: its job was taken back", "warn");
+    // A tile is ready, and it does not take it.
+    worker_is(&page, "idle", "no job for ", "warn");
+    shot(&page, "flow-workers.png");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_has_lost_its_data_is_shown_empty_and_a_new_picture_without_the_old_one() {
+    let world = World::new();
+    let small = ["--across=4", "--down=3", "--tile=8"];
+    world.submit(&small).await;
+    let quick = ["--think=0", "--node=node1"];
+    world.worker(&quick).wait();
+    let mut server = world.start("page", &["--listen=127.0.0.1:0"]);
+    let browser = Browser::start();
+    let page = browser.open(&format!("http://{}/", server.address()), 1280, 900);
+    page.wait_until("document.querySelector('#stage').innerText.includes('the colours are made')", BOUND);
+
+    let mut conn = world.connection().await;
+    conn.query_drop("DROP TABLE runs, jobs, needs, attempts, effects").await.unwrap();
+    page.wait_until("document.querySelector('#stage').innerText.includes('Nothing was submitted yet')", BOUND);
+    assert_eq!((page.eval(PAINTED), page.text("#done"), page.text("#all")), (json!(0), "–".into(), "–".into()));
+    assert_eq!(page.eval("document.querySelector('#rows').rows.length"), json!(0));
+    shot(&page, "flow-lost.png");
+
+    // The first run again, by its number.
+    world.submit(&small).await;
+    page.wait_until("document.querySelector('#stage').innerText.startsWith('Run 1: 0 of 3')", BOUND);
+    assert_eq!(page.eval(PAINTED), json!(0));
+    world.worker(&quick).wait();
+    page.wait_until("document.querySelector('#stage').innerText.includes('the colours are made')", BOUND);
+    page.wait_until(&format!("{PAINTED} === {}", 4 * 3 * 8 * 8), BOUND);
+
+    // The same between two looks of the page: another picture has the number of the one before.
+    let fewer = "DELETE effects, jobs FROM jobs LEFT JOIN effects ON effects.job = jobs.id
+                 WHERE kind = 'picture' OR kind = 'tile' AND x > 0";
+    conn.query_drop("START TRANSACTION").await.unwrap();
+    conn.query_drop(fewer).await.unwrap();
+    conn.query_drop("UPDATE runs SET token = token + 1").await.unwrap();
+    conn.query_drop("COMMIT").await.unwrap();
+    page.wait_until("document.querySelector('#all').textContent === '6'", BOUND);
+    page.wait_until(&format!("{PAINTED} === {}", 3 * 8 * 8), BOUND);
 }
