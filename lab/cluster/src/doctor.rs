@@ -198,6 +198,15 @@ mod tests {
     }
 
     #[test]
+    fn a_vpn_that_is_the_way_to_everything_lies_not_where_swarm_puts_overlays() {
+        let halves = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+            tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n\
+            tun0\t00000080\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0\n";
+        assert_eq!(overlap(&subnet::routes(halves)).level, Level::Good);
+        assert_eq!(connected(halves), []);
+    }
+
+    #[test]
     fn a_missing_private_subnet_is_bad() {
         let findings = addresses(TABLE, Some("203.0.113.0/24".parse().unwrap()));
         assert!(findings.iter().any(|finding| finding.level == Level::Bad), "{findings:?}");

@@ -15,6 +15,7 @@ pub mod logs;
 mod name;
 mod node;
 mod outer;
+mod pieces;
 pub mod preflight;
 pub mod standin;
 pub mod status;

@@ -9,7 +9,7 @@ use swarm::bollard::query_parameters::LogsOptionsBuilder;
 use crate::Outer;
 
 impl Outer {
-    /// Everything that a node's engine logged.
+    /// What a node's engine logged: its last `tail` lines, or `all`.
     ///
     /// # Errors
     /// When the engine outside does not answer.
@@ -25,11 +25,12 @@ impl Outer {
     }
 }
 
-/// Writes each node's log into a folder, a new one for temporary files where none is given, and returns it.
+/// Writes the last `tail` lines of each node's log, or `all`, into a folder, and returns it: a new one for temporary files
+/// where none is given.
 ///
 /// # Errors
 /// When there is no node, or the folder cannot be written.
-pub async fn collect(outer: &Outer, cluster: &str, folder: Option<&Path>) -> Result<PathBuf> {
+pub async fn collect(outer: &Outer, cluster: &str, tail: &str, folder: Option<&Path>) -> Result<PathBuf> {
     let nodes = outer.existing(cluster).await?;
     let folder = match folder {
         Some(folder) => {
@@ -39,7 +40,7 @@ pub async fn collect(outer: &Outer, cluster: &str, folder: Option<&Path>) -> Res
         None => tempfile::Builder::new().prefix("lab-cluster-logs-").tempdir()?.keep(),
     };
     for node in nodes {
-        let log = outer.node_log(&node.id, "all").await?;
+        let log = outer.node_log(&node.id, tail).await?;
         let path = folder.join(format!("{}.log", node.node));
         std::fs::write(&path, log).with_context(|| format!("cannot write {}", path.display()))?;
     }

@@ -157,7 +157,7 @@ impl Spec {
         let mut ports = PortMap::new();
         for (host, node) in &self.publish {
             let binding = PortBinding { host_ip: Some(self.bind.clone()), host_port: Some(host.to_string()) };
-            ports.insert(format!("{node}/tcp"), Some(vec![binding]));
+            ports.entry(format!("{node}/tcp")).or_default().get_or_insert_default().push(binding);
         }
         let mut binds = vec![
             format!("{}:/var/lib/docker", self.container()),
@@ -279,10 +279,9 @@ fn socket_group() -> u32 {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_folder_with_a_colon_is_mounted_whole() {
+    fn spec() -> Spec {
         let address = Ipv4Addr::LOCALHOST;
-        let spec = Spec {
+        Spec {
             cluster: Name::default(),
             name: "head".to_owned(),
             role: Role::Manager,
@@ -292,14 +291,44 @@ mod tests {
             private_subnet: Subnet::new(address, 24),
             publish: Vec::new(),
             bind: "127.0.0.1".to_owned(),
-            mounts: vec![(PathBuf::from("/home/ada/lab:2"), "/root/swarmlab".to_owned(), false)],
+            mounts: Vec::new(),
             dockerd: Vec::new(),
-        };
-        let host = spec.body(HashMap::new(), true).host_config.unwrap();
+        }
+    }
+
+    fn host(spec: &Spec) -> HostConfig {
+        spec.body(HashMap::new(), true).host_config.unwrap()
+    }
+
+    #[test]
+    fn a_folder_with_a_colon_is_mounted_whole() {
+        let mounts = vec![(PathBuf::from("/home/ada/lab:2"), "/root/swarmlab".to_owned(), false)];
+        let host = host(&Spec { mounts, ..spec() });
         let mount = &host.mounts.unwrap()[0];
         assert_eq!(mount.source.as_deref(), Some("/home/ada/lab:2"));
         assert_eq!((mount.target.as_deref(), mount.read_only), (Some("/root/swarmlab"), Some(true)));
         assert!(!host.binds.unwrap().iter().any(|bind| bind.contains("/root/swarmlab")));
+    }
+
+    #[test]
+    fn a_port_of_a_node_may_be_two_here() {
+        let host = host(&Spec { publish: vec![(8000, 80), (9000, 80), (0, 81)], ..spec() });
+        let ports = host.port_bindings.unwrap();
+        let here = |port: &str| -> Vec<String> {
+            ports[port].iter().flatten().filter_map(|binding| binding.host_port.clone()).collect()
+        };
+        assert_eq!(
+            (here("80/tcp"), here("81/tcp")),
+            (vec!["8000".to_owned(), "9000".to_owned()], vec!["0".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_shell_on_a_node_finds_the_node_s_own_programs_first() {
+        let profile = concat!(env!("CARGO_MANIFEST_DIR"), "/image/profile.sh");
+        let script = format!("PATH=/usr/bin:/bin; . '{profile}'; printf %s \"$PATH\"");
+        let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "/usr/bin:/bin:/opt/swarmlab/bin", "{output:?}");
     }
 
     #[test]

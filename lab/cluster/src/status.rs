@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
-use swarm::bollard::models::ContainerInspectResponse;
+use swarm::bollard::models::{ContainerInspectResponse, PortBinding};
 use swarm::{Node, patient};
 
 use crate::outer::Found;
@@ -46,8 +46,8 @@ pub struct NodeStatus {
     pub public: Option<String>,
     /// Address on the private network.
     pub private: Option<String>,
-    /// Where its ports are on this machine: port of the node, and address here.
-    pub ports: BTreeMap<u16, String>,
+    /// Where its ports are on this machine: port of the node, and the addresses here.
+    pub ports: BTreeMap<u16, Vec<String>>,
     /// `DOCKER_HOST` for its engine.
     pub docker_host: String,
 }
@@ -113,14 +113,13 @@ fn address(container: &ContainerInspectResponse, network: &str) -> Option<String
     endpoint.ip_address.clone().filter(|address| !address.is_empty()).or_else(fixed)
 }
 
-fn ports(container: &ContainerInspectResponse) -> BTreeMap<u16, String> {
+fn ports(container: &ContainerInspectResponse) -> BTreeMap<u16, Vec<String>> {
     let ports = container.network_settings.as_ref().and_then(|settings| settings.ports.clone()).unwrap_or_default();
     ports
         .into_iter()
         .filter_map(|(port, bindings)| {
-            let binding = bindings?.into_iter().next()?;
-            let port = port.split('/').next()?.parse().ok()?;
-            Some((port, format!("{}:{}", binding.host_ip?, binding.host_port?)))
+            let here = |binding: PortBinding| Some(format!("{}:{}", binding.host_ip?, binding.host_port?));
+            Some((port.split('/').next()?.parse().ok()?, bindings?.into_iter().filter_map(here).collect()))
         })
         .collect()
 }

@@ -5,7 +5,10 @@ use std::net::Ipv4Addr;
 use anyhow::{Result, bail};
 use swarm::Subnet;
 
-/// The routes of this machine that are narrower than everything, from the kernel's table.
+/// Routes with fewer leading bits are parts of a default route: a VPN has 0.0.0.0/1 and 128.0.0.0/1 in place of one.
+const NARROW: u8 = 8;
+
+/// The routes of this machine to networks of its own, from the kernel's table: all but the default route.
 pub fn routes(table: &str) -> Vec<Subnet> {
     let hex = |field: &str| u32::from_str_radix(field, 16).ok().map(u32::from_be);
     table
@@ -14,7 +17,8 @@ pub fn routes(table: &str) -> Vec<Subnet> {
         .filter_map(|line| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (address, mask) = (hex(fields.get(1)?)?, hex(fields.get(7)?)?);
-            (mask != 0).then(|| Subnet::new(address.into(), mask.count_ones() as u8))
+            let prefix = mask.count_ones() as u8;
+            (prefix >= NARROW).then(|| Subnet::new(address.into(), prefix))
         })
         .collect()
 }
@@ -53,6 +57,16 @@ mod tests {
             eth0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n\
             docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
         assert_eq!(routes(table), [subnet("192.0.2.0/24"), subnet("172.17.0.0/16")]);
+    }
+
+    #[test]
+    fn the_halves_of_a_default_route_take_no_subnet() {
+        let table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n\
+            tun0\t00000000\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n\
+            tun0\t00000080\t0100080A\t0003\t0\t0\t0\t00000080\t0\t0\t0\n\
+            tun0\t0000000A\t0100080A\t0003\t0\t0\t0\t000000FF\t0\t0\t0\n";
+        assert_eq!(routes(table), [subnet("10.0.0.0/8")]);
+        assert!(free(2, &routes(table)).is_ok());
     }
 
     #[test]

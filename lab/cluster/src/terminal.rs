@@ -1,6 +1,6 @@
 //! A shell on a node, in this terminal.
 
-use std::io::IsTerminal as _;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::os::fd::AsFd as _;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use swarm::bollard::container::LogOutput;
 use swarm::bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::Outer;
@@ -27,10 +27,11 @@ impl Drop for Restore {
 impl Outer {
     /// Runs a command on a node with this program's own input and output, and returns its exit code.
     ///
-    /// In a terminal it gets one of its own, of the same size; otherwise input and output are passed on as they are.
+    /// In a terminal it gets one of its own, of the same size; otherwise input and output are passed on as they are. When
+    /// nobody reads its output any more, this ends with 1.
     ///
     /// # Errors
-    /// When the node does not run, or the command cannot be started.
+    /// When the node does not run, the command cannot be started, or its output cannot be passed on.
     pub async fn attach(&self, container: &str, command: &[String], user: Option<&str>) -> Result<i64> {
         let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
         let term = std::env::var("TERM").unwrap_or_else(|_| "xterm".to_owned());
@@ -67,16 +68,15 @@ impl Outer {
         let (mut stdout, mut stderr) = (tokio::io::stdout(), tokio::io::stderr());
         let mut resized = signal(SignalKind::window_change())?;
         self.resize(&id, terminal).await;
-        loop {
+        let mut wanted = true;
+        while wanted {
             tokio::select! {
                 piece = output.next() => match piece {
                     Some(Ok(LogOutput::StdErr { message })) => {
-                        stderr.write_all(&message).await?;
-                        stderr.flush().await?;
+                        wanted = pass(&mut stderr, &message).await.context("cannot write to stderr")?;
                     }
                     Some(Ok(other)) => {
-                        stdout.write_all(&other.into_bytes()).await?;
-                        stdout.flush().await?;
+                        wanted = pass(&mut stdout, &other.into_bytes()).await.context("cannot write to stdout")?;
                     }
                     Some(Err(error)) => return Err(error).with_context(what),
                     None => break,
@@ -86,6 +86,9 @@ impl Outer {
         }
         typed.abort();
         drop(restore);
+        if !wanted {
+            return Ok(1);
+        }
         Ok(docker.inspect_exec(&id).await.with_context(what)?.exit_code.unwrap_or(-1))
     }
 
@@ -98,6 +101,18 @@ impl Outer {
     }
 }
 
+/// Passes on what the command said. Returns whether more is wanted: a reader that has gone, as `head` does, wants no more.
+async fn pass(to: &mut (impl AsyncWrite + Unpin), piece: &[u8]) -> std::io::Result<bool> {
+    let written = match to.write_all(piece).await {
+        Ok(()) => to.flush().await,
+        error => error,
+    };
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        done => done.map(|()| true),
+    }
+}
+
 /// Makes the terminal pass on every key, and returns how it was.
 fn raw() -> Result<Termios> {
     let stdin = std::io::stdin();
@@ -106,4 +121,22 @@ fn raw() -> Result<Termios> {
     raw.make_raw();
     tcsetattr(stdin.as_fd(), OptionalActions::Now, &raw).context("cannot set the terminal")?;
     Ok(was)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is() {
+        let (mut to, mut reader) = tokio::io::duplex(16);
+        assert!(pass(&mut to, b"y\n").await.unwrap());
+        let mut read = [0; 2];
+        reader.read_exact(&mut read).await.unwrap();
+        assert_eq!(&read, b"y\n");
+        drop(reader);
+        assert!(!pass(&mut to, b"y\n").await.unwrap());
+        let mut full = tokio::fs::File::options().write(true).open("/dev/full").await.unwrap();
+        assert_eq!(pass(&mut full, b"y\n").await.unwrap_err().kind(), ErrorKind::StorageFull);
+    }
 }

@@ -96,7 +96,7 @@ pub async fn up(outer: &Outer, config: &Config, say: &(dyn Fn(&str) + Sync)) -> 
         _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted")),
     };
     let Err(mut error) = made else { return Ok(()) };
-    if let Ok(folder) = logs::collect(outer, &config.name, None).await {
+    if let Ok(folder) = logs::collect(outer, &config.name, "all", None).await {
         error = error.context(format!("the nodes' logs are in {}", folder.display()));
     }
     if config.keep {

@@ -48,7 +48,7 @@ pub fn at_once(world: &mut World) -> BoxFuture<'_, Result<String>> {
             for node in cluster::status::status(&world.outer, name).await.map(|status| status.nodes).unwrap_or_default()
             {
                 subnets.extend([node.public, node.private].into_iter().flatten());
-                ports.extend(node.ports.into_values());
+                ports.extend(node.ports.into_values().flatten());
             }
             world.lab_ok(&["cluster", "down", "--name", name]).await?;
         }

@@ -17,12 +17,15 @@ use crate::world::{STACK, World};
 pub fn reach(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let status = world.status().await?;
-        let ports = &status.nodes[0].ports;
-        let page = get(ports.get(&8000).context("8000 is published")?, "/json").await?;
+        let here = |port: u16| {
+            let addresses = status.nodes[0].ports.get(&port).and_then(|here| here.first());
+            addresses.with_context(|| format!("{port} is published"))
+        };
+        let page = get(here(8000)?, "/json").await?;
         ensure!(page.contains("hashes"), "webui: {page}");
-        let rng = get(ports.get(&8001).context("8001 is published")?, "/").await?;
+        let rng = get(here(8001)?, "/").await?;
         ensure!(rng.contains("RNG running on"), "rng: {rng}");
-        let hasher = get(ports.get(&8002).context("8002 is published")?, "/").await?;
+        let hasher = get(here(8002)?, "/").await?;
         ensure!(hasher.contains("HASHER running on"), "hasher: {hasher}");
         let converged = world.converge("rng").await?;
         let with: BTreeSet<&str> = converged.running.iter().map(|task| converged.node_of(task)).collect();

@@ -178,7 +178,7 @@ impl World {
 
     /// Keeps the nodes' logs for whoever looks into a failure.
     pub async fn collect_logs(&self) {
-        if let Ok(folder) = cluster::logs::collect(&self.outer, CLUSTER, None).await {
+        if let Ok(folder) = cluster::logs::collect(&self.outer, CLUSTER, "all", None).await {
             println!("        the nodes' logs are in {}", folder.display());
         }
     }

@@ -36,7 +36,7 @@ impl Facts {
         if let Place::Cluster { outer, name } = place {
             let status = cluster::status::status(outer, name).await?;
             for (port, here) in status.nodes.iter().flat_map(|node| &node.ports) {
-                facts.set(&format!("here.{port}"), here);
+                here.first().into_iter().for_each(|here| facts.set(&format!("here.{port}"), here));
             }
         }
         if let Place::Machines { .. } = place

@@ -37,7 +37,7 @@ pub async fn ensure(place: &Place, names: &[String], say: &(dyn Fn(&str) + Sync)
     let docker = outer.as_ref().unwrap_or(head.docker());
     for name in names {
         let wanted = match find(name)? {
-            Some(image) => built(docker, image, say).await?,
+            Some(image) => built(docker, image, &image::mirror(), say).await?,
             None => {
                 public(docker, name, say).await?;
                 name.clone()
@@ -69,9 +69,9 @@ pub fn ours() -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When one cannot be built.
-pub async fn build_ours(docker: &Docker, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<String>> {
+pub async fn build_ours(docker: &Docker, mirror: &str, say: &(dyn Fn(&str) + Sync)) -> Result<Vec<String>> {
     for image in &files::files()?.images {
-        built(docker, image, say).await?;
+        built(docker, image, mirror, say).await?;
     }
     ours()
 }
@@ -87,14 +87,14 @@ fn wanted(Image { name, files }: &Image) -> String {
 }
 
 /// Builds an image from its folder, under a tag that says what it was made of.
-async fn built(docker: &Docker, image: &Image, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
+async fn built(docker: &Docker, image: &Image, mirror: &str, say: &(dyn Fn(&str) + Sync)) -> Result<String> {
     let wanted = wanted(image);
     let Image { name, files } = image;
     if present(docker, &wanted).await {
         return Ok(wanted);
     }
     let mut line = |text: &str| say(text);
-    let base = image::ensure_base(docker, image::DEFAULT_SUITE, image::MIRROR, &mut line).await?;
+    let base = image::ensure_base(docker, image::DEFAULT_SUITE, mirror, &mut line).await?;
     say(&format!("building lab/{name} (once)"));
     let files: Vec<(&str, u32, &[u8])> =
         files.iter().map(|(file, bytes)| (file.as_str(), 0o755, bytes.as_slice())).collect();
@@ -109,7 +109,7 @@ async fn public(docker: &Docker, name: &str, say: &(dyn Fn(&str) + Sync)) -> Res
     }
     let mut line = |text: &str| say(text);
     if standin::IMAGES.iter().any(|(known, _)| *known == name) {
-        standin::ensure(docker, standin::From::Either, false, image::MIRROR, &mut line).await?;
+        standin::ensure(docker, standin::From::Either, false, &image::mirror(), &mut line).await?;
         return Ok(());
     }
     say(&format!("pulling {name}"));

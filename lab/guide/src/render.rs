@@ -208,10 +208,23 @@ pub fn heading(text: &str, style: Style) -> String {
 /// copied as it stands.
 pub fn commands(place: &str, script: &str, style: Style) -> String {
     let mut out = format!("  {}\n", paint(&format!("on {place}:"), DIM, style));
-    for line in fold(script, style.width.saturating_sub(INDENT.len())) {
-        out.push_str(&format!("{INDENT}{}\n", paint(line.trim_end(), CODE, style)));
+    // In the middle of quotes or of a document, blanks are no margin: they would be pasted too.
+    let indent = if script.contains("<<") || quotes_over_lines(script) { "" } else { INDENT };
+    for line in fold(script, style.width.saturating_sub(indent.len())) {
+        out.push_str(&format!("{indent}{}\n", paint(line.trim_end(), CODE, style)));
     }
     out
+}
+
+/// Whether what is in quotes goes on at the next line.
+fn quotes_over_lines(script: &str) -> bool {
+    let mut quotes = Quotes::default();
+    script.lines().any(|line| {
+        quotes.comment = false;
+        line.chars().for_each(|letter| quotes.read(letter));
+        quotes.read('\n');
+        quotes.single || quotes.double
+    })
 }
 
 /// What commands stand behind.
@@ -436,6 +449,16 @@ mod tests {
             folded("echo 'a text' \"$(date)\" and so on and on"),
             "echo 'a text' \"$(date)\" and \\\n  so on and on"
         );
+    }
+
+    #[test]
+    fn what_is_pasted_into_quotes_or_a_document_has_no_margin() {
+        let plain = |script: &str| commands("head", script, NARROW);
+        assert_eq!(plain("ls"), "  on head:\n    ls\n");
+        for whole in ["cat > file << END\ntext\nEND", "echo 'one\ntwo'", "echo \"one\ntwo\""] {
+            assert_eq!(plain(whole), format!("  on head:\n{whole}\n"));
+        }
+        assert_eq!(plain("echo it\\'s\n# it's"), "  on head:\n    echo it\\'s\n    # it's\n");
     }
 
     #[test]

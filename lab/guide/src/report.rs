@@ -66,8 +66,10 @@ pub struct StepReport {
     pub number: usize,
     /// Its title.
     pub title: String,
-    /// Whether its checks have passed.
+    /// Whether its checks have passed, or it was skipped.
     pub passed: bool,
+    /// Why it was skipped, where the Swarm lacked what it needs: nobody did it.
+    pub skipped: Option<String>,
     /// From when it was shown until it passed.
     pub seconds: Option<u64>,
     /// How often it was checked.
@@ -95,9 +97,16 @@ pub enum Mark {
     Passed,
     /// Passed after the solution was read.
     Solved,
+    /// Skipped, as the Swarm lacked what it needs.
+    Skipped,
 }
 
 impl Mark {
+    /// Whether the student has done the step.
+    pub fn done(self) -> bool {
+        matches!(self, Mark::Passed | Mark::Solved)
+    }
+
     /// As a square.
     pub fn square(self, title: &str) -> String {
         let (class, word) = match self {
@@ -105,6 +114,7 @@ impl Mark {
             Mark::At => ("tried", "at it"),
             Mark::Passed => ("passed", "passed"),
             Mark::Solved => ("solved", "passed, with the solution"),
+            Mark::Skipped => ("skipped", "skipped"),
         };
         format!(
             "<span class='step {class}' role=img aria-label='{word}' title='{}: {word}'></span>",
@@ -117,9 +127,10 @@ impl Mark {
 pub(crate) fn key() -> String {
     let one = |mark: Mark, word: &str| format!("<span>{}{word}</span>", mark.square(""));
     format!(
-        "<p class=key>{}{}{}{}</p>",
+        "<p class=key>{}{}{}{}{}</p>",
         one(Mark::Passed, "passed"),
         one(Mark::Solved, "passed, with the solution"),
+        one(Mark::Skipped, "skipped"),
         one(Mark::At, "at it"),
         one(Mark::Before, "not begun")
     )
@@ -129,6 +140,9 @@ impl StepReport {
     /// How far the student is with it.
     pub fn mark(&self) -> Mark {
         let begun = self.checks > 0 || self.hints > 0 || self.solutions > 0 || !self.answers.is_empty();
+        if self.passed && self.skipped.is_some() {
+            return Mark::Skipped;
+        }
         match (self.passed, self.solutions > 0, begun) {
             (true, false, _) => Mark::Passed,
             (true, true, _) => Mark::Solved,
@@ -152,11 +166,13 @@ impl Report {
                 .map(|step| {
                     let seen = done.steps.get(&step.number).cloned().unwrap_or_default();
                     let right = step.question.as_ref().map(|question| question.right);
+                    let done = seen.passed.filter(|_| seen.skipped.is_none());
                     StepReport {
                         number: step.number,
                         title: step.title.clone(),
                         passed: seen.passed.is_some(),
-                        seconds: seen.passed.map(|passed| passed.saturating_sub(seen.begun)),
+                        skipped: seen.skipped,
+                        seconds: done.map(|passed| passed.saturating_sub(seen.begun)),
                         checks: seen.checks,
                         hints: seen.hints,
                         solutions: seen.solutions,
@@ -262,6 +278,17 @@ mod tests {
         let html = report.seal(None).unwrap().html();
         assert!(html.contains("Ada &lt;Lovelace&gt;") && !html.contains("<Lovelace>"));
         assert!(html.contains("9.99 hashes/s") && html.contains("<circle"));
+    }
+
+    #[test]
+    fn a_step_that_was_skipped_is_told_from_one_that_was_done() {
+        let mut progress = progress();
+        progress.step(&Position { lab: "coins/bottleneck".to_owned(), step: 3 }).skip("there are 2 nodes".to_owned());
+        let report = Report::new(&progress, &crate::labs::all().unwrap());
+        let marks: Vec<Mark> = report.labs[0].steps.iter().map(StepReport::mark).collect();
+        assert_eq!(marks[..3], [Mark::Before, Mark::Passed, Mark::Skipped]);
+        let html = report.seal(None).unwrap().html();
+        assert!(html.contains("skipped: there are 2 nodes") && html.contains("1 of 4 steps"), "{html}");
     }
 
     #[test]

@@ -62,11 +62,12 @@ const CONTAINERS: &str = "probe|outside|nameserver|registry|consul|etcd|registra
 /// there before the first lab, and stays; without it nothing but the application is taken for ours. A volume that a container of others uses stays, too.
 const OURS: &str = r#"before=${XDG_STATE_HOME:-$HOME/.local/state}/swarmlab/there-before
 there() {
-    docker ps -a --format 'container {{.Names}}' | grep -xE 'container (CONTAINERS)'
-    docker volume ls --format 'volume {{.Name}}' | grep -xE 'volume (VOLUMES)'
-    docker context ls --format 'context {{.Name}}' | grep -x 'context manager'
-    for folder in FOLDERS; do [ ! -d "$folder" ] || echo "folder $folder"; done
-    for file in SETTINGS; do [ ! -e "$file" ] || echo "file $file"; done
+    local all
+    all=$(docker ps -a --format 'container {{.Names}}' && docker volume ls --format 'volume {{.Name}}' &&
+        docker context ls --format 'context {{.Name}}') || return 1
+    echo "$all" | grep -xE 'container (CONTAINERS)|volume (VOLUMES)|context manager' || [ $? = 1 ] || return 1
+    for folder in FOLDERS; do [ ! -d "$folder" ] || echo "folder $folder" || return 1; done
+    for file in SETTINGS; do [ ! -e "$file" ] || echo "file $file" || return 1; done
 }
 unused() {
     ! docker ps -a -f "volume=$1" --format 'container {{.Names}} {{.Label "com.docker.swarm.service.id"}}' | grep -vE ' [a-z0-9]{25}$' | sed 's/ $//' | grep -vxqF "$2"
@@ -91,7 +92,10 @@ echo "$found" | while read -r kind name; do
 done >/dev/null 2>&1
 docker network rm dockercoins_default >/dev/null 2>&1
 restart=$(echo "$found" | grep -xE 'file .*/(daemon.json|lab.conf)')
-[ -e "$before" ] || { mkdir -p "${before%/*}" && { there || true; } >"$before"; }"#;
+[ -e "$before" ] || { mkdir -p "${before%/*}" && there >"$before.new" && mv "$before.new" "$before"; } || {
+    echo "what was there before the first lab cannot be noted in $before: does Docker answer, and is there room?" >&2
+    exit 1
+}"#;
 
 /// Prints the same and changes nothing.
 const SHOW_MACHINE: &str = "if docker version >/dev/null 2>&1; then ours; true; else \
@@ -335,7 +339,7 @@ mod tests {
 
     /// An engine whose volumes are files in a folder, in which the name and the label of the container stand that uses the volume; its containers are files of another.
     const DOCKER: &str = r#"#!/bin/sh
-cd "$ENGINE" || exit 1
+cd "$ENGINE" && [ ! -e broken ] || exit 1
 case "$1 $2 $*" in
     *volume=*) name=${4#volume=}; cat "volume/$name" ;;
     *label=*) ;;
@@ -356,11 +360,14 @@ esac
         }
         std::fs::write(bin.join("docker"), DOCKER).unwrap();
         std::fs::set_permissions(bin.join("docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
-        let run = |script: &str| {
+        let try_to = |script: &str| {
             let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
             let mut command = std::process::Command::new("bash");
             command.args(["-c", &on_machine(script).unwrap()]).env("HOME", home.path()).env_remove("XDG_STATE_HOME");
-            let output = command.env("ENGINE", home.path()).env("PATH", path).output().unwrap();
+            command.env("ENGINE", home.path()).env("PATH", path).output().unwrap()
+        };
+        let run = |script: &str| {
+            let output = try_to(script);
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             String::from_utf8(output.stdout).unwrap().replace(home.path().to_str().unwrap(), "~")
         };
@@ -375,6 +382,11 @@ esac
         container("balancer");
         folder("web");
         assert_eq!(run(SHOW_MACHINE), "volume dockercoins_redis\n");
+        // While an engine does not say what is there, nothing of it is noted as not there.
+        std::fs::write(home.path().join("broken"), "").unwrap();
+        let output = try_to(CLEAN_MACHINE);
+        assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("does Docker answer"));
+        std::fs::remove_file(home.path().join("broken")).unwrap();
         run(CLEAN_MACHINE);
         assert!(volumes.join("git").exists() && home.path().join("work/web").exists());
         assert!(!volumes.join("dockercoins_redis").exists());

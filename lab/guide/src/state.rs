@@ -1,11 +1,13 @@
 //! A student's progress, in a file that survives the terminal and any interruption.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -53,7 +55,7 @@ pub struct LabProgress {
 pub struct StepProgress {
     /// When it was shown first, in seconds since 1970.
     pub begun: u64,
-    /// When its checks passed first.
+    /// When its checks passed first, or when it was skipped.
     pub passed: Option<u64>,
     /// How often it was checked.
     pub checks: u32,
@@ -77,6 +79,25 @@ pub struct StepProgress {
     /// What `changed` and `unchanged` compare with, as it was when the step began.
     #[serde(default)]
     pub begun_with: BTreeMap<String, String>,
+}
+
+impl StepProgress {
+    /// All its checks hold.
+    pub fn pass(&mut self, measured: Vec<Measured>) {
+        if self.skipped.take().is_some() {
+            self.passed = None;
+        }
+        self.passed.get_or_insert_with(now);
+        self.measured = measured;
+    }
+
+    /// This Swarm lacks what it needs. One that has passed on another has passed.
+    pub fn skip(&mut self, reason: String) {
+        if self.passed.is_none() {
+            self.passed = Some(now());
+            self.skipped = Some(reason);
+        }
+    }
 }
 
 /// A speed.
@@ -132,6 +153,15 @@ pub fn path() -> Result<PathBuf> {
         .join("swarmlab/progress.json"))
 }
 
+/// The turn to change a file, until it is dropped. It is another file than that, which is a new one after each change. A home
+/// that knows no locks or cannot be written has no turns.
+fn turn(path: &Path) -> Option<File> {
+    std::fs::create_dir_all(path.parent()?).ok()?;
+    let file = File::options().create(true).append(true).open(path.with_extension("lock")).ok()?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive).ok()?;
+    Some(file)
+}
+
 impl Progress {
     /// Reads it; where there is none, it is empty. One that an older program wrote is brought up to date.
     ///
@@ -161,21 +191,36 @@ impl Progress {
         Ok(progress)
     }
 
-    /// Writes it whole or not at all.
+    /// Changes what is in the file, and returns it as it is then. Programs that change it at once come one after the other, and
+    /// what is no change is not written.
     ///
     /// # Errors
-    /// When the folder cannot be written.
-    pub fn save(&self, path: &Path) -> Result<()> {
+    /// When the file cannot be read, or the folder cannot be written.
+    pub fn change(path: &Path, change: impl FnOnce(&mut Progress)) -> Result<Progress> {
         let what =
             || format!("cannot write {}\n  XDG_STATE_HOME in the environment names another folder", path.display());
         let folder = path.parent().with_context(what)?;
+        let _turn = turn(path);
+        let mut progress = Progress::load(path)?;
+        change(&mut progress);
+        let text = serde_json::to_string_pretty(&progress)? + "\n";
+        if std::fs::read_to_string(path).is_ok_and(|before| before == text) {
+            return Ok(progress);
+        }
         std::fs::create_dir_all(folder).with_context(what)?;
         let mut file = tempfile::NamedTempFile::new_in(folder).with_context(what)?;
-        serde_json::to_writer_pretty(&mut file, self)?;
-        file.write_all(b"\n").with_context(what)?;
+        file.write_all(text.as_bytes()).with_context(what)?;
         file.as_file().sync_all().with_context(what)?;
         file.persist(path).with_context(what)?;
-        Ok(())
+        Ok(progress)
+    }
+
+    /// From a step of a lab on, the lab is begun again: what its steps began with is not so any more.
+    pub fn begin_again(&mut self, at: &Position) {
+        let steps = self.labs.entry(at.lab.clone()).or_default().steps.range_mut(at.step..);
+        steps.for_each(|(_, step)| step.begun_with.clear());
+        self.step(at);
+        self.current = Some(at.clone());
     }
 
     /// The record of a step, made where there is none; its clock starts then.
@@ -192,7 +237,7 @@ impl Progress {
         self.labs.get(&at.lab)?.steps.get(&at.step)
     }
 
-    /// How many steps of a lab have passed.
+    /// How many steps of a lab have passed, or were skipped.
     pub fn passed(&self, lab: &str) -> usize {
         self.labs.get(lab).map_or(0, |lab| lab.steps.values().filter(|step| step.passed.is_some()).count())
     }
@@ -208,18 +253,76 @@ mod tests {
         let path = folder.path().join("swarmlab/progress.json");
         let fresh = Progress::load(&path).unwrap();
         assert_eq!((fresh.schema, fresh.labs.len(), fresh.seed != 0), (SCHEMA, 0, true));
-        let mut progress = Progress { student: "Ada".to_owned(), ..fresh };
         let at = Position { lab: "coins/bottleneck".to_owned(), step: 3 };
-        progress.current = Some(at.clone());
-        let step = progress.step(&at);
-        step.answers.push('b');
-        step.passed = Some(now());
-        step.measured.push(Measured { workers: 10, hashes_per_second: 9.97 });
-        progress.save(&path).unwrap();
+        let progress = Progress::change(&path, |progress| {
+            progress.student = "Ada".to_owned();
+            progress.current = Some(at.clone());
+            let step = progress.step(&at);
+            step.answers.push('b');
+            step.pass(vec![Measured { workers: 10, hashes_per_second: 9.97 }]);
+        })
+        .unwrap();
         assert_eq!(Progress::load(&path).unwrap(), progress);
         assert_eq!((progress.passed("coins/bottleneck"), progress.passed("coins/compose")), (1, 0));
-        // Nothing else is left in the folder.
-        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+        // Nothing is left in the folder but the lock.
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn of_changes_at_once_none_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress.json");
+        let at = Position { lab: "coins/compose".to_owned(), step: 1 };
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        Progress::change(&path, |progress| progress.step(&at).checks += 1).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(Progress::load(&path).unwrap().seen(&at).unwrap().checks, 80);
+    }
+
+    #[test]
+    fn what_is_no_change_is_not_written() {
+        use std::os::unix::fs::MetadataExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress.json");
+        let file = || std::fs::metadata(&path).unwrap().ino();
+        let made = Progress::change(&path, |_| ()).unwrap();
+        let first = file();
+        assert_eq!(Progress::change(&path, |_| ()).unwrap(), made);
+        assert_eq!(file(), first);
+        Progress::change(&path, |progress| progress.student = "Ada".to_owned()).unwrap();
+        assert_ne!(file(), first);
+    }
+
+    #[test]
+    fn a_lab_that_is_begun_again_compares_with_nothing_of_before() {
+        let at = |step| Position { lab: "coins/scaling".to_owned(), step };
+        let mut progress = Progress::default();
+        for step in 1..=3 {
+            let step = progress.step(&at(step));
+            step.begun_with.insert("tasks worker".to_owned(), "old".to_owned());
+            step.pass(Vec::new());
+        }
+        progress.begin_again(&at(2));
+        let left: Vec<bool> = (1..=3).map(|step| !progress.step(&at(step)).begun_with.is_empty()).collect();
+        assert_eq!(left, [true, false, false]);
+        assert_eq!((progress.current.clone(), progress.passed("coins/scaling")), (Some(at(2)), 3));
+    }
+
+    #[test]
+    fn a_step_that_was_skipped_can_pass_and_one_that_passed_is_never_skipped() {
+        let mut step = StepProgress::default();
+        step.skip("there are 2 nodes".to_owned());
+        assert!(step.passed.is_some() && step.skipped.is_some());
+        step.pass(Vec::new());
+        assert!(step.passed.is_some() && step.skipped.is_none());
+        step.skip("there are 2 nodes".to_owned());
+        assert!(step.skipped.is_none());
     }
 
     #[test]
@@ -239,8 +342,8 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_written_has_a_way_out() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let error = Progress::default().save(&file.path().join("swarmlab/progress.json")).unwrap_err();
+        // Not even root can make a folder there.
+        let error = Progress::change(Path::new("/proc/swarmlab/progress.json"), |_| ()).unwrap_err();
         assert!(error.to_string().contains("XDG_STATE_HOME"), "{error}");
     }
 

@@ -11,11 +11,13 @@ use cluster::{DEFAULT_NAME, Outer, image, standin};
 #[command(
     after_help = "Where no public registry is reachable, the images are built from Debian's packages under the same
 names. For a class without internet: `lab images build --labs && lab images save --labs class.tar`
-where it can be reached, and `lab images load class.tar` on each machine.
+where it can be reached, and `lab images load class.tar` on each machine; `lab cluster up` needs
+nothing more there.
 
 Examples:
   lab images build
-  lab images load class.tar --cluster swarmlab"
+  lab images build --labs
+  lab images save --labs class.tar"
 )]
 pub struct Args {
     #[command(subcommand)]
@@ -30,7 +32,7 @@ enum Command {
     Save(Save),
     /// Read images from a file, into this machine's engine or a cluster's nodes
     Load(Load),
-    /// List the images that the labs use, and whether they are here
+    /// List the images that the labs use and that of the nodes, and whether they are here
     List,
 }
 
@@ -52,10 +54,10 @@ struct Build {
     /// Make them again though they are there
     #[arg(long)]
     rebuild: bool,
-    /// Also those that the labs bring along: a database, a balancer, a git server and others
+    /// Also those that the labs bring along (a database, a balancer, a git server and others), and that of the nodes
     #[arg(long)]
     labs: bool,
-    /// Where Debian's packages come from
+    /// Where Debian's packages come from; Consul's, of Debian 11, always from deb.debian.org
     #[arg(long, env = "LAB_MIRROR", default_value = image::MIRROR, value_name = "URL")]
     mirror: String,
 }
@@ -66,7 +68,7 @@ struct Save {
     file: PathBuf,
     /// More images, besides the public ones that the labs use
     images: Vec<String>,
-    /// Also those that the labs bring along
+    /// Also those that the labs bring along, and that of the nodes
     #[arg(long)]
     labs: bool,
 }
@@ -94,16 +96,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             };
             let mut names = standin::ensure(docker, from, args.rebuild, &args.mirror, &mut say).await?;
             if args.labs {
-                names.extend(guide::images::build_ours(docker, &|line: &str| anstream::eprintln!("{line}")).await?);
+                let (suite, mirror) = (image::DEFAULT_SUITE, &args.mirror);
+                names.push(image::ensure_node(docker, suite, mirror, args.rebuild, &mut say).await?);
+                let say = |line: &str| anstream::eprintln!("{line}");
+                names.extend(guide::images::build_ours(docker, mirror, &say).await?);
             }
             anstream::println!("{}", names.join("\n"));
         }
         Command::Save(args) => {
-            let mut images = standin::IMAGES.map(|(name, _)| name.to_owned()).to_vec();
+            let mut images = names(args.labs)?;
             images.extend(args.images);
-            if args.labs {
-                images.extend(guide::images::ours()?);
-            }
             let size = standin::save(docker, &images, &args.file).await?;
             anstream::println!("{}: {} images, {} MB", args.file.display(), images.len(), size >> 20);
         }
@@ -122,12 +124,36 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             }
         },
         Command::List => {
-            let public = standin::IMAGES.map(|(name, _)| name.to_owned()).into_iter();
-            for name in public.chain(guide::images::ours()?) {
+            for name in names(true)? {
                 let here = if image::present(docker, &name).await { "here" } else { "missing" };
                 anstream::println!("{name:<26} {here}");
             }
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The public images that the labs use; with `labs` also that of the nodes and those that the labs bring along, which is
+/// all that machines without internet need.
+fn names(labs: bool) -> anyhow::Result<Vec<String>> {
+    let mut names = standin::IMAGES.map(|(name, _)| name.to_owned()).to_vec();
+    if labs {
+        names.push(image::node_image(image::DEFAULT_SUITE));
+        names.extend(guide::images::ours()?);
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_class_without_internet_loads_has_the_image_of_the_nodes() {
+        let node = image::node_image(image::DEFAULT_SUITE);
+        let (public, all) = (names(false).unwrap(), names(true).unwrap());
+        assert!(all.starts_with(&public) && all.contains(&node), "{all:?}");
+        assert!(all.iter().any(|name| name.starts_with("lab/")), "{all:?}");
+        assert_eq!(public, standin::IMAGES.map(|(name, _)| name));
+    }
 }

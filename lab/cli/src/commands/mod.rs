@@ -41,7 +41,7 @@ pub enum Command {
     /// Show the current step
     Next(guide::walk::Here),
     /// Walk the current step and those after it: predict, run, check
-    Run(guide::walk::Here),
+    Run(guide::walk::Run),
     /// Look whether the current step is done
     Check(guide::walk::Check),
     /// Show the hint of the current step

@@ -48,7 +48,7 @@ struct Up {
     #[arg(long, env = "LAB_MESH_IMAGE", default_value = "dockercoins/mesh:latest")]
     mesh: String,
     /// How long it may take
-    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 60, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=super::wait::LONGEST))]
     within: u64,
     #[command(flatten)]
     manager: Manager,

@@ -12,6 +12,9 @@ use super::manager::Manager;
 /// Swarm has noted by then what it was asked for, and how it ended.
 const NOTED_WITHIN: Duration = Duration::from_millis(500);
 
+/// Most seconds that anybody waits: a day.
+pub const LONGEST: u64 = 24 * 3600;
+
 /// Wait until something on the Swarm is so, within a bound
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
@@ -37,7 +40,8 @@ enum Command {
     Node {
         /// Its name
         name: String,
-        /// ready, down, unknown or disconnected
+        /// The state
+        #[arg(value_parser = ["ready", "down", "unknown", "disconnected"])]
         state: String,
         #[command(flatten)]
         common: Common,
@@ -54,8 +58,8 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Common {
-    /// At most so many seconds
-    #[arg(long, value_name = "SECONDS", default_value = "90")]
+    /// At most so many seconds, for all of them together
+    #[arg(long, value_name = "SECONDS", default_value = "90", value_parser = clap::value_parser!(u64).range(..=LONGEST))]
     within: u64,
     #[command(flatten)]
     manager: Manager,
@@ -66,36 +70,45 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Waits.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    match args.command {
-        Command::Service { names, common } => {
-            let swarm = common.manager.swarm().await?;
-            for name in &names {
-                until(&common, async || service(&swarm, name).await).await?;
+    let (Command::Service { common, .. } | Command::Node { common, .. } | Command::Gone { common, .. }) = &args.command;
+    let swarm = common.manager.swarm().await?;
+    let bound = Bound::of(common);
+    match &args.command {
+        Command::Service { names, .. } => {
+            for name in names {
+                bound.until(async || service(&swarm, name).await).await?;
             }
         }
-        Command::Node { name, state, common } => {
-            let swarm = common.manager.swarm().await?;
-            until(&common, async || node(&swarm, &name, &state).await).await?;
-        }
-        Command::Gone { names, common } => {
-            let swarm = common.manager.swarm().await?;
-            for name in &names {
-                until(&common, async || left(&swarm, name).await).await?;
+        Command::Node { name, state, .. } => bound.until(async || node(&swarm, name, state).await).await?,
+        Command::Gone { names, .. } => {
+            for name in names {
+                bound.until(async || left(&swarm, name).await).await?;
             }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Looks until nothing is said to be missing.
-async fn until(common: &Common, look: impl AsyncFn() -> anyhow::Result<Option<String>>) -> anyhow::Result<()> {
-    let (begun, bound) = (Instant::now(), patient(Duration::from_secs(common.within)));
-    loop {
-        let Some(missing) = look().await? else { return Ok(()) };
-        if begun.elapsed() > bound {
-            bail!("{missing}, after {} s\n  `lab tasks` shows all tasks and their errors", bound.as_secs());
+/// How long may be waited, for everything together.
+struct Bound {
+    begun: Instant,
+    longest: Duration,
+}
+
+impl Bound {
+    fn of(common: &Common) -> Bound {
+        Bound { begun: Instant::now(), longest: patient(Duration::from_secs(common.within)) }
+    }
+
+    /// Looks until nothing is said to be missing.
+    async fn until(&self, look: impl AsyncFn() -> anyhow::Result<Option<String>>) -> anyhow::Result<()> {
+        loop {
+            let Some(missing) = look().await? else { return Ok(()) };
+            if self.begun.elapsed() > self.longest {
+                bail!("{missing}, after {} s\n  `lab tasks` shows all tasks and their errors", self.longest.as_secs());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
         }
-        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
@@ -143,16 +156,34 @@ async fn left(swarm: &Swarm, name: &str) -> anyhow::Result<Option<String>> {
             return Ok(Some(format!("there is still a network of {name}")));
         }
     }
-    // Containers outlive their service by their grace period; those of other nodes are tasks that still run.
-    let tasks = swarm.engine().docker().list_tasks(None).await?;
-    let ours = |labels: Option<&std::collections::HashMap<String, String>>| {
-        labels.is_some_and(|labels| labels.get("com.docker.stack.namespace").is_some_and(|stack| stack == name))
-    };
-    let runs = tasks.iter().any(|task| {
-        let container = task.spec.as_ref().and_then(|spec| spec.container_spec.as_ref());
-        let live =
-            task.status.as_ref().and_then(|status| status.state).is_some_and(|state| swarm::State::from(state).alive());
-        live && ours(container.and_then(|container| container.labels.as_ref()))
+    // Containers outlive their service by their grace period, and nothing in a task tells the name of one that has gone. A
+    // node that does not answer tells nothing of its tasks.
+    let ready: Vec<String> = swarm.nodes().await?.into_iter().filter(|node| node.ready).map(|node| node.id).collect();
+    let mut tasks = swarm.tasks(None).await?.into_iter().filter(|task| task.state.alive());
+    let runs = tasks.any(|task| {
+        let known = services.iter().any(|service| service.id == task.service_id);
+        !known && task.node_id.is_some_and(|node| ready.contains(&node))
     });
-    Ok(runs.then(|| format!("a task of {name} has not stopped yet")))
+    Ok(runs.then(|| format!("of {name} or of another service that was removed, a task has not stopped yet")))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::Args;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn what_cannot_come_is_refused_before_anything_is_waited_for() {
+        let parsed = |words: &str| Cli::try_parse_from(words.split(' ')).map(drop).map_err(|error| error.to_string());
+        assert_eq!(parsed("wait node worker-1 ready --within 86400"), Ok(()));
+        assert!(parsed("wait node worker-1 redy").unwrap_err().contains("possible values: ready, down"));
+        assert!(parsed("wait gone web --within 18446744073709551615").unwrap_err().contains("--within"));
+    }
 }

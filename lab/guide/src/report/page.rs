@@ -1,13 +1,13 @@
 //! A student's report as a page.
 
-use super::{LabReport, Report, Sealed, StepReport, key};
+use super::{LabReport, Mark, Report, Sealed, StepReport, key};
 use crate::html::{escape, page, tile};
 use crate::state::Measured;
 
 /// The page.
 pub(super) fn html(sealed: &Sealed) -> String {
     let report = &sealed.report;
-    let passed = report.steps().filter(|step| step.passed).count();
+    let passed = report.steps().filter(|step| step.mark().done()).count();
     let whole = report.labs.iter().filter(|lab| lab.steps.iter().all(|step| step.passed)).count();
     let (right, made) = report.predictions();
     let solutions = report.steps().filter(|step| step.solutions > 0).count();
@@ -24,7 +24,7 @@ pub(super) fn html(sealed: &Sealed) -> String {
     body.push_str(&curve(report));
     for lab in &report.labs {
         let squares: String = lab.steps.iter().map(|step| step.mark().square(&step.title)).collect();
-        let done = lab.steps.iter().filter(|step| step.passed).count();
+        let done = lab.steps.iter().filter(|step| step.mark().done()).count();
         body.push_str(&format!(
             "<section class=card><h2>{}<small>{done} of {} steps</small> <span class=steps>{squares}</span></h2><div class=scroll>\
              <table class=plain><thead><tr><th>Step<th>State<th class=number>Minutes<th class=number>Checks<th class=number>Hints\
@@ -50,10 +50,11 @@ fn crew(workers: usize) -> String {
 
 fn row(step: &StepReport) -> String {
     let minutes = step.seconds.map_or_else(String::new, |seconds| format!("{:.1}", seconds as f64 / 60.0));
-    let state = match (step.passed, step.mark()) {
-        (true, _) => "<td class=state>passed",
-        (false, super::Mark::At) => "<td class=state data-mood=warn>at it",
-        (false, _) => "<td class=note>not begun",
+    let state = match (step.mark(), &step.skipped) {
+        (Mark::Skipped, Some(reason)) => format!("<td class=note>skipped: {}", escape(reason)),
+        (mark, _) if mark.done() => "<td class=state>passed".to_owned(),
+        (Mark::At, _) => "<td class=state data-mood=warn>at it".to_owned(),
+        _ => "<td class=note>not begun".to_owned(),
     };
     let first = match step.predicted {
         Some(true) => " <span class=note>right at once</span>",

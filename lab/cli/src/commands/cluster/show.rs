@@ -1,9 +1,11 @@
 //! Looking at a cluster.
 
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use cluster::status::NodeStatus;
 use cluster::{Outer, logs, status};
 
 use super::Name;
@@ -21,7 +23,7 @@ pub struct Status {
 pub struct Logs {
     /// The node; without it the logs of all go into a folder
     node: Option<String>,
-    /// Only so many lines from the end
+    /// Only so many lines from the end of each
     #[arg(long, default_value = "all", value_name = "LINES")]
     tail: String,
     /// The folder for the logs of all nodes; a temporary one where none is given
@@ -55,35 +57,11 @@ pub async fn status(args: Status) -> anyhow::Result<ExitCode> {
         anstream::println!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(ExitCode::SUCCESS);
     }
-    anstream::println!(
-        "{:<10} {:<8} {:<9} {:<14} {:<16} {:<16} ENGINE",
-        "NODE",
-        "ROLE",
-        "STATE",
-        "SWARM",
-        "PUBLIC (eth0)",
-        "PRIVATE (eth1)"
-    );
+    let terminal = std::io::stdout().is_terminal();
+    let width = terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)));
+    anstream::print!("{}", table(&status.nodes, width));
     for node in &status.nodes {
-        let dash = || "-".to_owned();
-        let swarm = match (&node.swarm, &node.availability) {
-            (Some(state), Some(availability)) => format!("{state}/{availability}"),
-            _ => dash(),
-        };
-        let state = if node.partitioned { "cut off".to_owned() } else { node.state.clone() };
-        anstream::println!(
-            "{:<10} {:<8} {:<9} {:<14} {:<16} {:<16} {}",
-            node.name,
-            node.role,
-            state,
-            swarm,
-            node.public.clone().unwrap_or_else(dash),
-            node.private.clone().unwrap_or_else(dash),
-            node.engine.clone().unwrap_or_else(dash)
-        );
-    }
-    for node in &status.nodes {
-        for (port, here) in &node.ports {
+        for (port, here) in node.ports.iter().flat_map(|(port, here)| here.iter().map(move |here| (port, here))) {
             anstream::println!("port {port} of {} is {here} on this machine", node.name);
         }
     }
@@ -91,6 +69,62 @@ pub async fn status(args: Status) -> anyhow::Result<ExitCode> {
         anstream::println!("\nexport DOCKER_HOST={}", head.docker_host);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// How much is shown of an engine's version: the longest that fits into the terminal is chosen.
+#[derive(Debug, Clone, Copy)]
+enum Engine {
+    Whole,
+    /// Without what Debian adds to it.
+    Number,
+    Hidden,
+}
+
+/// The nodes as text with aligned columns: in a terminal of `width` columns with so much of the engine's version as fits,
+/// and whole where no width is given.
+fn table(nodes: &[NodeStatus], width: Option<usize>) -> String {
+    let fits = |text: &String| width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width));
+    let tables = [Engine::Whole, Engine::Number].map(|engine| aligned(nodes, engine));
+    tables.into_iter().find(fits).unwrap_or_else(|| aligned(nodes, Engine::Hidden))
+}
+
+fn aligned(nodes: &[NodeStatus], engine: Engine) -> String {
+    let headings = ["NODE", "ROLE", "STATE", "SWARM", "PUBLIC (eth0)", "PRIVATE (eth1)", "ENGINE"];
+    let rows = std::iter::once(headings.map(ToOwned::to_owned)).chain(nodes.iter().map(cells));
+    let rows: Vec<Vec<String>> = rows
+        .map(|mut row| {
+            match engine {
+                Engine::Whole => {}
+                Engine::Number => row[6] = row[6].split('+').next().unwrap_or_default().to_owned(),
+                Engine::Hidden => return row[..6].to_vec(),
+            }
+            row.to_vec()
+        })
+        .collect();
+    let mut text = String::new();
+    for row in &rows {
+        let cells = row.iter().enumerate().map(|(column, cell)| {
+            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+            format!("{cell:width$}")
+        });
+        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+fn cells(node: &NodeStatus) -> [String; 7] {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let swarm = node.swarm.as_ref().zip(node.availability.as_ref());
+    [
+        node.name.clone(),
+        node.role.clone(),
+        if node.partitioned { "cut off".to_owned() } else { node.state.clone() },
+        or_dash(&swarm.map(|(state, availability)| format!("{state}/{availability}"))),
+        or_dash(&node.public),
+        or_dash(&node.private),
+        or_dash(&node.engine),
+    ]
 }
 
 /// Prints or collects logs.
@@ -102,9 +136,54 @@ pub async fn logs(args: Logs) -> anyhow::Result<ExitCode> {
             anstream::print!("{}", outer.node_log(&node.id, &args.tail).await?);
         }
         None => {
-            let folder = logs::collect(&outer, &args.cluster.name, args.out.as_deref()).await?;
+            let folder = logs::collect(&outer, &args.cluster.name, &args.tail, args.out.as_deref()).await?;
             anstream::println!("{}", folder.display());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(name: &str, role: &str, swarm: &str) -> NodeStatus {
+        NodeStatus {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            state: "running".to_owned(),
+            swarm: Some(swarm.to_owned()),
+            availability: Some("active".to_owned()),
+            partitioned: false,
+            engine: Some("26.1.5+dfsg1".to_owned()),
+            public: Some("192.168.101.11".to_owned()),
+            private: Some("192.168.102.11".to_owned()),
+            ports: BTreeMap::new(),
+            docker_host: String::new(),
+        }
+    }
+
+    #[test]
+    fn in_a_terminal_of_80_columns_no_line_of_the_nodes_is_broken() {
+        let mut nodes = vec![node("head", "manager", "ready"), node("worker-1", "worker", "ready")];
+        let shown = table(&nodes, Some(80));
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(shown.lines().all(|line| !line.contains("dfsg")) && shown.contains("26.1.5"), "{shown}");
+        nodes.push(NodeStatus { state: "restarting".to_owned(), ..node("worker-50", "worker", "unknown") });
+        let shown = table(&nodes, Some(80));
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        assert!(shown.contains("unknown/active") && shown.contains("192.168.102.11"), "{shown}");
+    }
+
+    #[test]
+    fn where_there_is_room_the_nodes_are_shown_whole_and_aligned() {
+        let nodes =
+            [node("head", "manager", "ready"), NodeStatus { engine: None, ..node("worker-1", "worker", "down") }];
+        let shown = table(&nodes, None);
+        assert_eq!(shown, table(&nodes, Some(100)));
+        let lines: Vec<&str> = shown.lines().collect();
+        assert_eq!(lines[0].find("ENGINE"), lines[1].find("26.1.5+dfsg1"), "{shown}");
+        assert_eq!(lines[0].find("PRIVATE"), lines[2].find("192.168.102.11"), "{shown}");
+        assert!(lines[2].ends_with("  -"), "{shown}");
+    }
 }

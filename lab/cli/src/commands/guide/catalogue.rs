@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use ::guide::state::{self, Progress};
 use ::guide::{coverage, labs};
+use anyhow::Context as _;
 
 use super::Syllabus;
 
@@ -21,12 +22,10 @@ pub struct Coverage {
 /// Lists the labs.
 pub fn list(syllabus: &Syllabus) -> anyhow::Result<ExitCode> {
     let progress = Progress::load(&state::path()?)?;
-    let chosen = syllabus.labs()?;
-    for track in labs::tracks()? {
-        let ours: Vec<_> = chosen.iter().filter(|lab| lab.track == track.name).collect();
-        if ours.is_empty() {
-            continue;
-        }
+    let (chosen, tracks) = (syllabus.labs()?, labs::tracks()?);
+    // In the order of the class, which may come back to a track.
+    for ours in chosen.chunk_by(|one, next| one.track == next.track) {
+        let track = tracks.iter().find(|track| track.name == ours[0].track).context("a lab without a track")?;
         let (steps, passed) = ours
             .iter()
             .fold((0, 0), |(steps, passed), lab| (steps + lab.steps.len(), passed + progress.passed(&lab.id())));

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use ::guide::collect;
 use ::guide::key::{self, Key};
-use ::guide::report::Report;
+use ::guide::report::{Report, Sealed};
 use ::guide::state::{self, Progress};
 use anyhow::Context as _;
 
@@ -69,21 +69,35 @@ pub struct CollectArgs {
 pub fn report(args: ReportArgs) -> anyhow::Result<ExitCode> {
     let key = args.key.as_deref().map(Key::read).transpose()?.map(Key::to_seal_with).transpose()?;
     let file = state::path()?;
-    let mut progress = Progress::load(&file)?;
-    if let Some(student) = args.student {
-        progress.student = student;
-        progress.save(&file)?;
-    }
+    let progress = match args.student {
+        Some(student) => Progress::change(&file, |progress| progress.student = student)?,
+        None => Progress::load(&file)?,
+    };
     anyhow::ensure!(
         !progress.student.is_empty(),
         "whose report is it?\n  give your name once: `lab report --student \"Ada Lovelace\"`"
     );
     let sealed = Report::new(&progress, &args.syllabus.labs()?).seal(key.as_deref())?;
     let stem = format!("report-{}", plain(&progress.student));
+    let before = args.out.join(format!("{stem}.json"));
+    if let Some(other) = whose(&before) {
+        anyhow::ensure!(
+            other == progress.student,
+            "{} is the report of {}\n  `--out DIR` keeps this one beside it",
+            before.display(),
+            collect::harmless(&other)
+        );
+        anstream::eprintln!("lab: this replaces a report of {}", collect::harmless(&other));
+    }
     let json = write(&args.out, &format!("{stem}.json"), &sealed.to_json()?)?;
     let page = write(&args.out, &format!("{stem}.html"), &sealed.html())?;
     anstream::println!("{}\n{}", json.display(), page.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who handed in the report in a file, where it holds one.
+fn whose(file: &Path) -> Option<String> {
+    Some(Sealed::from_json(&std::fs::read_to_string(file).ok()?).ok()?.report.student)
 }
 
 /// Writes the class's table.

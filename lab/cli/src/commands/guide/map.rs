@@ -51,17 +51,25 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return serve(swarm, address, args.webui).await;
     }
     let live = !args.once && std::io::stdout().is_terminal();
-    loop {
+    if !live {
         let shown = map::text(&map::look(&swarm).await?, super::style());
-        if !live {
-            anstream::print!("{shown}{}\n", map::LEGEND);
-            return Ok(ExitCode::SUCCESS);
+        anstream::print!("{shown}{}\n", map::LEGEND);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let pictures = async {
+        loop {
+            // A swarm that has lost its quorum says why there is no picture, and is looked at again.
+            let shown = match map::look(&swarm).await {
+                Ok(map) => map::text(&map, super::style()),
+                Err(error) => format!("{error:#}\n"),
+            };
+            draw(&shown)?;
+            tokio::time::sleep(EVERY).await;
         }
-        draw(&shown)?;
-        tokio::select! {
-            () = tokio::time::sleep(EVERY) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
-        }
+    };
+    tokio::select! {
+        ended = pictures => ended,
+        _ = tokio::signal::ctrl_c() => Ok(ExitCode::SUCCESS),
     }
 }
 

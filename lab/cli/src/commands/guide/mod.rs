@@ -8,6 +8,7 @@ mod session;
 mod step;
 pub mod walk;
 
+use ::guide::lab::Lab;
 use ::guide::render::Style;
 
 /// Which nodes the labs run on.
@@ -28,8 +29,14 @@ pub struct Syllabus {
 
 impl Syllabus {
     /// The labs, in the order of the class.
-    fn labs(&self) -> anyhow::Result<Vec<::guide::lab::Lab>> {
+    fn labs(&self) -> anyhow::Result<Vec<Lab>> {
         ::guide::syllabus::labs(self.syllabus.as_deref())
+    }
+
+    /// The lab after this one: the next of the class, or else of its track.
+    fn next(&self, lab: &Lab) -> anyhow::Result<Option<Lab>> {
+        let mut after = self.labs()?.into_iter().skip_while(|one| one.id() != lab.id()).skip(1);
+        Ok(after.next().filter(|next| self.syllabus.is_some() || next.track == lab.track))
     }
 }
 

@@ -11,6 +11,7 @@ use ::guide::render::{self, Style};
 use ::guide::state::{self, Position, Progress, StepProgress};
 use ::guide::{author, labs, shuffle};
 use anyhow::{Context as _, bail};
+use swarm::patient;
 
 use super::Nodes;
 
@@ -60,10 +61,7 @@ impl Session {
     }
 
     fn change(&self, change: impl FnOnce(&mut Progress, &Position)) -> anyhow::Result<()> {
-        // Read anew each time: a second terminal may have written meanwhile.
-        let mut progress = Progress::load(&self.file)?;
-        change(&mut progress, &self.at);
-        progress.save(&self.file)
+        Progress::change(&self.file, |progress| change(progress, &self.at)).map(drop)
     }
 
     /// What is kept of this step.
@@ -83,8 +81,7 @@ impl Session {
     /// The order in which this student sees the choices.
     pub fn order(&self) -> anyhow::Result<Vec<char>> {
         // The seed is made when it is first read, and has to be the same from then on.
-        let progress = Progress::load(&self.file)?;
-        progress.save(&self.file)?;
+        let progress = Progress::change(&self.file, |_| ())?;
         let question = self.step().question.as_ref();
         Ok(question.map(|it| shuffle::order(it, progress.seed, &self.at.lab, self.at.step)).unwrap_or_default())
     }
@@ -134,10 +131,7 @@ impl Session {
         anstream::println!("{}", render::heading("Checks", self.style));
         if let Some(reason) = self.lacking().await? {
             anstream::println!("  skipped: {reason}");
-            self.record(|step| {
-                step.passed.get_or_insert(state::now());
-                step.skipped = Some(reason);
-            })?;
+            self.record(|step| step.skip(reason))?;
             self.go_on().await?;
             return Ok(true);
         }
@@ -155,7 +149,7 @@ impl Session {
         if step.checks.iter().any(Check::measures) {
             anstream::eprintln!("  (what is measured takes 10 s or more, once all else holds)");
         }
-        let findings = author::check(&step, &scene, within.unwrap_or(SETTLES_WITHIN), within.is_some()).await;
+        let findings = author::check(&step, &scene, patient(within.unwrap_or(SETTLES_WITHIN)), within.is_some()).await;
         for (check, finding) in &findings {
             let what = facts.fill(&check.what()).unwrap_or_else(|_| check.what());
             anstream::print!("{}", render::finding(finding.holds(), &what, &finding.said, self.style));
@@ -166,8 +160,7 @@ impl Session {
         self.record(|step| {
             step.checks += 1;
             if all {
-                step.passed.get_or_insert(state::now());
-                step.measured = measured;
+                step.pass(measured);
             }
         })?;
         if all {

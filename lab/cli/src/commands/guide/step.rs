@@ -61,7 +61,7 @@ impl Session {
     /// The explanation and the commands; asking for it is kept in the record unless the step has passed.
     pub async fn show_solution(&self, counts: bool) -> anyhow::Result<()> {
         if counts {
-            self.record(|step| step.solutions += 1)?;
+            self.record(|step| step.solutions += u32::from(step.passed.is_none()))?;
         }
         let parts = self.explained(self.facts().await?.parts(&self.step().solution)?)?;
         self.show_parts(&parts);
@@ -82,10 +82,18 @@ impl Session {
         }
     }
 
-    /// A shell on head, as the labs' commands find it.
-    pub async fn shell(&self) -> anyhow::Result<()> {
-        anstream::println!("a shell on head; `exit` leads back to the lab");
-        self.place.attach("head", "exec bash -i").await?;
+    /// A shell where a block of commands is meant to be typed.
+    pub async fn shell(&self, on: &On) -> anyhow::Result<()> {
+        match on {
+            On::Node(node) => {
+                anstream::println!("a shell on {node}; `exit` leads back to the lab");
+                self.place.attach(node, "exec bash -i").await?;
+            }
+            On::Here => {
+                anstream::println!("a shell on this machine; `exit` leads back to the lab");
+                place::attach_here("exec \"${SHELL:-sh}\" -i").await?;
+            }
+        }
         Ok(())
     }
 }

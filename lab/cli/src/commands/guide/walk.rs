@@ -3,13 +3,13 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
-use ::guide::lab::{Lab, Part};
+use ::guide::lab::{Lab, On, Part};
 use ::guide::place::Place;
 use ::guide::state::{self, Position, Progress};
 use ::guide::{author, labs, reset};
 
-use super::Nodes;
 use super::session::Session;
+use super::{Nodes, Syllabus};
 
 /// Exit code of a check that does not pass.
 const NOT_DONE: u8 = 3;
@@ -37,10 +37,24 @@ pub struct Here {
 #[derive(Debug, clap::Args)]
 pub struct Check {
     /// Look again until it holds, for so many seconds at most
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60")]
+    #[arg(
+        long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "60",
+        value_parser = clap::value_parser!(u64).range(..=crate::commands::wait::LONGEST)
+    )]
     wait: Option<u64>,
     #[command(flatten)]
     nodes: Nodes,
+    #[command(flatten)]
+    syllabus: Syllabus,
+}
+
+/// Options of a walk.
+#[derive(Debug, clap::Args)]
+pub struct Run {
+    #[command(flatten)]
+    nodes: Nodes,
+    #[command(flatten)]
+    syllabus: Syllabus,
 }
 
 /// Answer the question of the current step
@@ -74,15 +88,13 @@ pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     begin(&place, &lab).await?;
-    let file = state::path()?;
-    let mut progress = Progress::load(&file)?;
     let at = Position { lab: lab.id(), step: 1 };
-    let record = progress.labs.entry(lab.id()).or_default();
-    record.started = state::now();
-    record.starts += 1;
-    progress.step(&at);
-    progress.current = Some(at.clone());
-    progress.save(&file)?;
+    Progress::change(&state::path()?, |progress| {
+        let record = progress.labs.entry(lab.id()).or_default();
+        record.started = state::now();
+        record.starts += 1;
+        progress.begin_again(&at);
+    })?;
     let session = Session::at(&args.nodes, at).await?;
     session.begin(true).await?;
     session.show(&session.facts().await?.text(&lab.intro)?);
@@ -140,21 +152,21 @@ pub async fn check(args: Check) -> anyhow::Result<ExitCode> {
         anstream::println!();
         session.show_solution(false).await?;
     }
-    Ok(conclude(&session, passed))
+    conclude(&session, passed, &args.syllabus)
 }
 
-fn conclude(session: &Session, passed: bool) -> ExitCode {
+fn conclude(session: &Session, passed: bool, syllabus: &Syllabus) -> anyhow::Result<ExitCode> {
     let last = session.at.step == session.lab.steps.len();
     match (passed, last) {
         (true, true) => {
-            let next = format!("{}/{}", session.lab.track, session.lab.number + 1);
-            let then = labs::one(&next).map(|_| format!("; `lab start {next}` goes on")).unwrap_or_default();
+            let next = syllabus.next(&session.lab)?;
+            let then = next.map(|next| format!("; `lab start {}` goes on", next.name())).unwrap_or_default();
             anstream::println!("{} is done{then}.", session.lab.name());
         }
         (true, false) => anstream::println!("Step {} is done; `lab run` or `lab next` goes on.", session.at.step),
         (false, _) => anstream::println!("Not done yet. `lab hint` helps, `lab check` looks again."),
     }
-    if passed { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::from(NOT_DONE) })
 }
 
 /// Shows the hint.
@@ -195,11 +207,8 @@ pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
         anstream::eprintln!("  step {}: {}", step.number, step.title);
         author::replay(&session.place, step).await?;
     }
-    let file = state::path()?;
-    let mut progress = Progress::load(&file)?;
     let at = Position { step: to, ..session.at.clone() };
-    progress.current = Some(at.clone());
-    progress.save(&file)?;
+    Progress::change(&state::path()?, |progress| progress.begin_again(&at))?;
     Session::at(&args.nodes, at).await?.begin(true).await?;
     let where_to = if to == 1 { "its beginning".to_owned() } else { format!("the beginning of step {to}") };
     anstream::println!("{} is at {where_to}; what you have passed stays on record", session.lab.name());
@@ -207,7 +216,7 @@ pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
 }
 
 /// Walks steps with the student, from the current one on.
-pub async fn run(args: Here) -> anyhow::Result<ExitCode> {
+pub async fn run(args: Run) -> anyhow::Result<ExitCode> {
     loop {
         let mut session = Session::current(&args.nodes).await?;
         let at = session.at.clone();
@@ -216,7 +225,7 @@ pub async fn run(args: Here) -> anyhow::Result<ExitCode> {
         }
         let over = at.step == session.lab.steps.len();
         if over || !interactive() {
-            return Ok(conclude(&session, true));
+            return conclude(&session, true, &args.syllabus);
         }
         match prompt("[Enter] next step   [q] quit: ")?.as_deref() {
             Some("q") | None => return Ok(ExitCode::SUCCESS),
@@ -251,7 +260,8 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
                     .as_deref()
                 {
                     Some("q") => return Ok(false),
-                    Some("") => session.shell().await?,
+                    None if interactive() => return Ok(false),
+                    Some("") => session.shell(&block.on).await?,
                     Some("k") => {}
                     Some("r") | None => {
                         session.record(|step| step.ran += 1)?;
@@ -268,7 +278,7 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
         }
     }
     if by_hand && interactive() {
-        session.shell().await?;
+        session.shell(&head()).await?;
     }
     session.show_observe().await?;
     verify(session).await
@@ -283,7 +293,8 @@ fn ask(session: &Session, text: &str) -> anyhow::Result<bool> {
     loop {
         match prompt(text)?.as_deref() {
             Some("q") => return Ok(false),
-            None => return Ok(true),
+            // Without a terminal what was answered before counts; ^D is a wish to leave.
+            None => return Ok(!interactive()),
             Some("") => {}
             Some(word) => match session.give(word) {
                 Ok(()) => return Ok(true),
@@ -317,7 +328,7 @@ async fn verify(session: &mut Session) -> anyhow::Result<bool> {
                     }
                     break;
                 }
-                Some("s") => session.shell().await?,
+                Some("s") => session.shell(&head()).await?,
                 Some("h") => session.show_hint().await?,
                 Some("v") => session.show_solution(true).await?,
                 Some("q") | None => return Ok(false),
@@ -325,6 +336,11 @@ async fn verify(session: &mut Session) -> anyhow::Result<bool> {
             }
         }
     }
+}
+
+/// Where most is done.
+fn head() -> On {
+    On::Node("head".to_owned())
 }
 
 fn interactive() -> bool {
@@ -341,5 +357,8 @@ fn prompt(text: &str) -> anyhow::Result<Option<String>> {
     std::io::stdout().flush()?;
     let mut line = String::new();
     let read = std::io::stdin().lock().read_line(&mut line)?;
+    if read == 0 {
+        anstream::println!();
+    }
     Ok((read > 0).then(|| line.trim().to_owned()))
 }
