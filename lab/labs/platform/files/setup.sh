@@ -23,11 +23,15 @@ add_line() { printf '%s\n' "$2" >> "$1"; }
 
 # From the distribution: no script out of the internet is run as root, and no
 # password stands here.
-for package in docker.io docker-compose; do
-    dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' ||
-        command -v docker >/dev/null && docker compose version >/dev/null 2>&1 ||
-        change "installing $package" apt-get install -y -qq --no-install-recommends "$package"
-done
+there_is() { apt-cache show "$1" >/dev/null 2>&1; }
+install() { change "installing $1" apt-get install -y -qq --no-install-recommends "$1"; }
+command -v dockerd >/dev/null || install docker.io
+# Debian 13 has the client in a package of its own.
+if ! command -v docker >/dev/null && there_is docker-cli; then install docker-cli; fi
+# On Ubuntu docker-compose is the old one, which has no `docker compose`.
+compose=docker-compose
+if there_is docker-compose-v2; then compose=docker-compose-v2; fi
+docker compose version >/dev/null 2>&1 || install "$compose"
 getent group docker >/dev/null || change "adding the group docker" groupadd docker
 # Whoever called this by sudo may use Docker without it from the next login
 # on. (That is as good as being root.)

@@ -16,7 +16,7 @@ ask() { user=$1; shift; curl -s -m 20 --retry 60 --retry-delay 1 --retry-all-err
 make() {
     for n in $(seq "$each"); do
         rm -f "$1.answer"
-        ask "$1" -H "Idempotency-Key: order-$n" --json '{"lifetime": "10m"}' $api >/dev/null || true
+        ask "$1" -H "Idempotency-Key: order-$n" -H 'Content-Type: application/json' -d '{"lifetime": "10m"}' $api >/dev/null || true
         id=$(jq -er .id "$1.answer") && echo "$1 $id" || true
     done
 }
