@@ -32,8 +32,8 @@ const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm 
     tries=$((tries + 1)); sleep 0.2; done; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
 
 /// On a cluster the engine's settings and the files that labs wrote outside of their folders go; `restart` is set where the engine has to notice.
-const CLEAN_SETTINGS: &str = "restart=; if [ -e /etc/docker/daemon.json ] || grep -qs '^DOCKER_OPTS=' /etc/default/docker; then restart=yes; fi; \
-    sed -i '/^DOCKER_OPTS=/d' /etc/default/docker 2>/dev/null; rm -rf SETTINGS; docker context rm -f manager >/dev/null 2>&1";
+const CLEAN_SETTINGS: &str = "restart=; if [ -e /etc/docker/daemon.json ] || grep -qs '^ *DOCKER_OPTS=' /etc/default/docker; then restart=yes; fi; \
+    sed -i '/^ *DOCKER_OPTS=/d' /etc/default/docker 2>/dev/null; rm -rf SETTINGS; docker context rm -f manager >/dev/null 2>&1";
 
 /// What labs write outside of their folders: what engines are told and trust, logins, and what tasks find on their node.
 const SETTINGS: &str = "/etc/docker/daemon.json /etc/systemd/system/docker.service.d/lab.conf /etc/docker/certs.d ~/.docker/config.json /srv/weblog /srv/sampler";
