@@ -16,10 +16,13 @@ use instrument::{Interval, Observer};
 use crate::counted::Counted;
 use crate::link::{Link, LinkError, Receiving, Sending};
 use crate::message::{Answer, Finished, Order};
-use crate::{SILENCE, Token, clock};
+use crate::{SILENCE, Token, clock, reach};
 
 /// Connections that have not proved the token yet; further ones are closed at once.
 const STRANGERS: usize = 8;
+
+/// How long an agent waits that can take no connection, before it tries again.
+const DEAF: Duration = Duration::from_secs(1);
 
 /// How long an agent that was told to quit by nobody tries to reach its coordinator.
 const REACH: Duration = Duration::from_secs(8);
@@ -31,6 +34,8 @@ pub enum Heard {
     Coordinator(SocketAddr),
     /// Somebody has not.
     Refused(SocketAddr, LinkError),
+    /// No connection can be taken at the moment; it is tried again and again.
+    Deaf(io::Error),
     /// A run begins, against this URL.
     Run(String),
     /// The coordinator is gone.
@@ -44,14 +49,18 @@ pub type Watcher<'a> = &'a (dyn Fn(Heard) + Sync);
 /// while another one is served is told so.
 ///
 /// # Errors
-/// When the system refuses to wait for connections.
+/// When the port is none to wait on. A system that can take no connection for some time, as without file descriptors, is waited
+/// for.
 pub fn serve(listener: &TcpListener, token: &Token, stop: &AtomicBool, watch: Watcher<'_>) -> io::Result<()> {
     // Somebody has to look at `stop`: signals do not end the wait.
     listener.set_nonblocking(true)?;
     let (busy, strangers) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut deaf = false;
     thread::scope(|scope| {
         while !stop.load(Ordering::Relaxed) {
-            match listener.accept() {
+            let came = listener.accept();
+            let was_deaf = std::mem::replace(&mut deaf, came.as_ref().is_err_and(|error| !is_nobody(error)));
+            match came {
                 Ok((stream, peer)) => {
                     if strangers.fetch_add(1, Ordering::AcqRel) >= STRANGERS {
                         strangers.fetch_sub(1, Ordering::AcqRel);
@@ -75,14 +84,29 @@ pub fn serve(listener: &TcpListener, token: &Token, stop: &AtomicBool, watch: Wa
                         }
                     });
                 }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    thread::park_timeout(Duration::from_millis(50))
+                Err(error) if is_nobody(&error) => thread::park_timeout(Duration::from_millis(50)),
+                Err(error) if is_no_port(listener, &error) => return Err(error),
+                Err(error) => {
+                    // Once, however long it lasts.
+                    if !was_deaf {
+                        watch(Heard::Deaf(error));
+                    }
+                    thread::park_timeout(DEAF);
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(())
     })
+}
+
+/// Whether nobody has come, which is no error.
+fn is_nobody(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Whether nobody can come any more: a socket that does not listen, or is none.
+fn is_no_port(listener: &TcpListener, error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::InvalidInput || listener.local_addr().is_err()
 }
 
 /// Goes to a coordinator and serves it, once. For agents that are started for one run, and that nobody can reach.
@@ -90,15 +114,7 @@ pub fn serve(listener: &TcpListener, token: &Token, stop: &AtomicBool, watch: Wa
 /// # Errors
 /// When the coordinator cannot be reached within eight seconds, or does not have the token.
 pub fn join(coordinator: &str, token: &Token, stop: &AtomicBool, watch: Watcher<'_>) -> Result<(), LinkError> {
-    let begun = Instant::now();
-    let stream = loop {
-        match TcpStream::connect(coordinator) {
-            Ok(stream) => break stream,
-            Err(error) if begun.elapsed() > REACH || stop.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(_) => thread::park_timeout(Duration::from_millis(250)),
-        }
-    };
-    let link = greet(stream, token)?;
+    let link = greet(reach(coordinator, REACH, stop)?, token)?;
     obey(link, stop, watch);
     Ok(())
 }
@@ -156,6 +172,7 @@ fn follow(
         heard = Instant::now();
         match order {
             Order::Hello => {}
+            Order::Beat => sending.send(&Answer::Beat)?,
             Order::Time { sent } => sending.send(&Answer::Time { sent, now: clock::now() })?,
             Order::Prepare(plan) => match plan.config() {
                 Ok(config) => {

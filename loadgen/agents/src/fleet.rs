@@ -1,8 +1,9 @@
 //! The coordinator: several agents that run one plan.
 
-use std::net::{TcpListener, TcpStream, ToSocketAddrs as _};
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,16 +13,20 @@ use instrument::schedule::Schedule;
 use instrument::segment::Segment;
 use instrument::{Observer, report};
 
-use crate::link::{Link, LinkError};
+use crate::link::{Link, Receiving, Sending};
 use crate::member::{Event, Member, Refused};
 use crate::merge::{Merge, Outcome};
 use crate::message::{Answer, Finished, Order};
 use crate::plan::{BadPlan, Plan};
+use crate::reach::connect;
 use crate::result::Part;
 use crate::{BEAT, Offset, Token, clock};
 
 /// How long an agent may take for a connection, and to get ready.
 const READY: Duration = Duration::from_secs(10);
+
+/// Connections that have not proved the token yet, beyond the number of agents that are to come; further ones wait.
+const STRANGERS: usize = 64;
 
 /// Questions about the time to each agent; the best answer counts.
 const QUESTIONS: usize = 8;
@@ -81,13 +86,20 @@ pub struct Fleet {
     members: Vec<Member>,
     events: Receiver<(usize, Event)>,
     hand_in: SyncSender<(usize, Event)>,
+    /// Where each agent is asked whether it is there, for as long as this lives.
+    beats: Arc<Mutex<Vec<Sending>>>,
 }
 
 impl Fleet {
-    fn new(wanted: usize) -> Self {
+    fn new(wanted: usize) -> std::io::Result<Self> {
         // Bounded, so that agents wait rather than fill this machine's memory.
         let (hand_in, events) = sync_channel(4 * wanted.max(1));
-        Fleet { members: Vec::new(), events, hand_in }
+        let beats = Arc::default();
+        thread::Builder::new().name("beats".to_owned()).spawn({
+            let beats = Arc::downgrade(&beats);
+            move || beat(&beats)
+        })?;
+        Ok(Fleet { members: Vec::new(), events, hand_in, beats })
     }
 
     /// Goes to agents that wait on a port.
@@ -95,12 +107,14 @@ impl Fleet {
     /// # Errors
     /// When one of them cannot be reached, is busy or does not have the token.
     pub fn dial(addresses: &[String], token: &Token) -> Result<Fleet, Error> {
-        let mut fleet = Fleet::new(addresses.len());
+        let mut fleet = Fleet::new(addresses.len())?;
         for address in addresses {
             let refuse = |reason: String| Error::Agent { address: address.clone(), reason };
-            let stream = reach(address).map_err(|error| refuse(error.to_string()))?;
+            let stream = connect(address, READY).map_err(|error| refuse(error.to_string()))?;
             let link = Link::of_coordinator(stream, token).map_err(|error| refuse(error.to_string()))?;
-            fleet.admit(link, Some(address)).map_err(|error| refuse(error.to_string()))?;
+            let (mut member, receiving) = Member::greet(link).map_err(|error| refuse(error.to_string()))?;
+            member.address.clone_from(address);
+            fleet.admit(member, receiving)?;
         }
         Ok(fleet)
     }
@@ -119,9 +133,11 @@ impl Fleet {
         tell: &mut dyn FnMut(usize),
     ) -> Result<Fleet, Error> {
         listener.set_nonblocking(true)?;
-        let mut fleet = Fleet::new(wanted);
+        let mut fleet = Fleet::new(wanted)?;
         let begun = Instant::now();
-        let (greeted, links) = std::sync::mpsc::channel();
+        let (greeted, members) = std::sync::mpsc::channel();
+        // One of its clones lives as long as a greeting is under way.
+        let under_way = Arc::new(());
         while fleet.members.len() < wanted {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
@@ -129,35 +145,35 @@ impl Fleet {
             if begun.elapsed() > within {
                 return Err(Error::Few { came: fleet.members.len(), wanted, within });
             }
-            match listener.accept() {
+            let full = Arc::strong_count(&under_way) > wanted + STRANGERS;
+            let came = if full { Err(std::io::ErrorKind::WouldBlock.into()) } else { listener.accept() };
+            let pause = match came {
                 Ok((stream, _)) => {
                     stream.set_nonblocking(false)?;
-                    let (token, greeted) = (token.clone(), greeted.clone());
+                    let (token, greeted, guard) = (token.clone(), greeted.clone(), Arc::clone(&under_way));
                     // A stranger that says nothing holds up nobody but its own thread.
-                    thread::spawn(move || {
-                        Link::of_coordinator(stream, &token).is_ok_and(|link| greeted.send(link).is_ok())
-                    });
+                    thread::Builder::new().spawn(move || {
+                        let member =
+                            Link::of_coordinator(stream, &token).map_err(Refused::Link).and_then(Member::greet);
+                        drop(guard);
+                        member.is_ok_and(|member| greeted.send(member).is_ok())
+                    })?;
+                    Duration::ZERO
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                    if let Ok(link) = links.recv_timeout(Duration::from_millis(50))
-                        && fleet.admit(link, None).is_ok()
-                    {
-                        tell(fleet.members.len());
-                    }
-                }
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Duration::from_millis(50),
                 Err(error) => return Err(error.into()),
+            };
+            if let Ok((member, receiving)) = members.recv_timeout(pause) {
+                fleet.admit(member, receiving)?;
+                tell(fleet.members.len());
             }
         }
         Ok(fleet)
     }
 
-    fn admit(&mut self, link: Link, address: Option<&String>) -> Result<(), Refused> {
-        let (mut member, receiving) = Member::greet(link)?;
-        if let Some(address) = address {
-            member.address.clone_from(address);
-        }
-        Member::listen(self.members.len(), receiving, self.hand_in.clone())
-            .map_err(|error| Refused::Link(LinkError::Io(error)))?;
+    fn admit(&mut self, member: Member, receiving: Receiving) -> std::io::Result<()> {
+        Member::listen(self.members.len(), receiving, self.hand_in.clone())?;
+        self.beats.lock().unwrap_or_else(PoisonError::into_inner).push(member.sending.clone());
         self.members.push(member);
         Ok(())
     }
@@ -295,15 +311,15 @@ impl Member {
     }
 }
 
-fn reach(address: &str) -> std::io::Result<TcpStream> {
-    let mut last = std::io::Error::other("the name has no address");
-    for address in address.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, READY) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
+/// Says to each agent that its coordinator is there, and hears from it so that it is: between two runs, and while others are
+/// still to come, there is nothing else to say.
+fn beat(beats: &Weak<Mutex<Vec<Sending>>>) {
+    while let Some(agents) = beats.upgrade() {
+        let agents = agents.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // One that does not take it is lost, and whoever listens to it says so.
+        agents.iter().for_each(|agent| drop(agent.send(&Order::Beat)));
+        thread::sleep(BEAT);
     }
-    Err(last)
 }
 
 /// A run that is under way.
@@ -330,7 +346,7 @@ impl<'a> Run<'a> {
             let length = Duration::from_secs_f64(seconds) + self.config.warm_up + self.config.drain;
             Instant::now() + lead + length + FINISH
         });
-        let (mut until, mut beat) = (planned, Instant::now());
+        let (mut until, mut asked) = (planned, Instant::now());
         let mut stopped = false;
         while !self.over() {
             if stop.load(Ordering::Relaxed) && !stopped {
@@ -338,8 +354,8 @@ impl<'a> Run<'a> {
                 until = Some(Instant::now() + FINISH);
                 self.order_all(|| Order::Stop);
             }
-            if beat.elapsed() >= BEAT {
-                beat = Instant::now();
+            if asked.elapsed() >= BEAT {
+                asked = Instant::now();
                 self.order_all(|| Order::Time { sent: clock::now() });
             }
             match self.fleet.events.recv_timeout(Duration::from_millis(100)) {
@@ -395,7 +411,7 @@ impl<'a> Run<'a> {
                         }
                     }
                     Answer::Failed(reason) => member.lose(reason),
-                    Answer::Hello(_) | Answer::Busy | Answer::Time { .. } | Answer::Ready => {}
+                    Answer::Hello(_) | Answer::Busy | Answer::Time { .. } | Answer::Ready | Answer::Beat => {}
                 }
             }
         }

@@ -17,7 +17,7 @@ use instrument::{Interval, Observer};
 use crate::counted::Counted;
 use crate::link::Link;
 use crate::message::{Answer, Finished, Order};
-use crate::{Fleet, Token, clock};
+use crate::{Fleet, SILENCE, Token, clock};
 
 /// Times of one generator, in the order of its requests.
 fn response(request: u64) -> u64 {
@@ -86,6 +86,7 @@ fn pretend(address: SocketAddr, token: &Token, parts: &[Vec<Counted>], intervals
     while let Ok(order) = receiving.receive() {
         let sent = match order {
             Order::Hello => sending.send(&Answer::Hello(Machine::default())),
+            Order::Beat => sending.send(&Answer::Beat),
             Order::Time { sent } => sending.send(&Answer::Time { sent, now: clock::now() }),
             Order::Prepare(plan) => {
                 own = Some(plan.config().expect("a sound plan").segment.first() as usize);
@@ -153,6 +154,15 @@ fn two_hundred_agents_are_one_generator_with_the_same_arrivals() {
     assert_eq!(outcome.report.timeline.points().iter().map(|point| point.due).sum::<u64>(), total.counts.due);
     assert_eq!(outcome.parts.iter().map(|part| part.due).sum::<u64>(), total.counts.due);
     assert!(outcome.parts.iter().all(|part| part.lost.is_none()) && !outcome.report.generator_was_the_limit());
+}
+
+#[test]
+fn agents_wait_until_there_is_something_to_do() {
+    let mut fleet = fleet(2, usize::MAX);
+    // Replicas that become healthy take longer than either side may be silent.
+    thread::sleep(SILENCE + Duration::from_secs(2));
+    let outcome = fleet.run(&config(), &AtomicBool::new(false), &mut ()).expect("both are there");
+    assert!(outcome.parts.iter().all(|part| part.lost.is_none()), "{:?}", outcome.parts);
 }
 
 #[test]

@@ -9,7 +9,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac as _};
 use serde::Serialize;
@@ -27,7 +27,7 @@ const FIRST: u32 = 1 << 12;
 /// Longest message after that; an interval of a run that knows many times is some hundred kilobytes.
 const LONGEST: u32 = 1 << 26;
 
-/// How long the other side may take for the greeting, and for taking a message.
+/// How long the other side may take to prove the token, however its bytes come, and for taking a message.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Why a connection cannot go on.
@@ -87,7 +87,10 @@ pub struct Sending {
 pub struct Receiving {
     stream: TcpStream,
     signer: Signer,
-    longest: u32,
+    /// Whether the other side has proved the token.
+    proved: bool,
+    /// Until when the other side has to prove the token, where its greeting goes on with that.
+    until: Option<Instant>,
 }
 
 /// Both halves.
@@ -106,14 +109,14 @@ impl Link {
     /// # Errors
     /// When the other side closes or says nothing.
     pub fn of_agent(mut stream: TcpStream, token: &Token) -> Result<Link, LinkError> {
-        prepare(&stream)?;
+        let until = prepare(&stream)?;
         let mut nonces = [0; 32];
         nonces[..16].copy_from_slice(&rand::random::<u128>().to_be_bytes());
         stream.write_all(GREETING)?;
         stream.write_all(&nonces[..16])?;
-        stream.read_exact(&mut nonces[16..])?;
+        Until { stream: &stream, until }.read_exact(&mut nonces[16..])?;
         let sending = Signer::new(token, TO_COORDINATOR, &nonces);
-        Link::new(stream, sending, Signer::new(token, TO_AGENT, &nonces))
+        Link::new(stream, sending, Signer::new(token, TO_AGENT, &nonces), until)
     }
 
     /// The coordinator's side of a new connection.
@@ -121,31 +124,55 @@ impl Link {
     /// # Errors
     /// When the other side is no agent.
     pub fn of_coordinator(mut stream: TcpStream, token: &Token) -> Result<Link, LinkError> {
-        prepare(&stream)?;
+        let until = prepare(&stream)?;
         let (mut greeting, mut nonces) = ([0; 16], [0; 32]);
-        stream.read_exact(&mut greeting)?;
+        let mut reader = Until { stream: &stream, until };
+        reader.read_exact(&mut greeting)?;
         if greeting != *GREETING {
             return Err(LinkError::Version);
         }
-        stream.read_exact(&mut nonces[..16])?;
+        reader.read_exact(&mut nonces[..16])?;
         nonces[16..].copy_from_slice(&rand::random::<u128>().to_be_bytes());
         stream.write_all(&nonces[16..])?;
         let sending = Signer::new(token, TO_AGENT, &nonces);
-        Link::new(stream, sending, Signer::new(token, TO_COORDINATOR, &nonces))
+        Link::new(stream, sending, Signer::new(token, TO_COORDINATOR, &nonces), until)
     }
 
-    fn new(stream: TcpStream, sending: Signer, receiving: Signer) -> Result<Link, LinkError> {
+    fn new(stream: TcpStream, sending: Signer, receiving: Signer, until: Instant) -> Result<Link, LinkError> {
+        stream.set_read_timeout(Some(PATIENCE))?;
         let peer = stream.peer_addr()?;
         let other = stream.try_clone()?;
         let sending = Sending { stream: Arc::new(Mutex::new((other, sending))) };
-        Ok(Link { sending, receiving: Receiving { stream, signer: receiving, longest: FIRST }, peer })
+        Ok(Link {
+            sending,
+            receiving: Receiving { stream, signer: receiving, proved: false, until: Some(until) },
+            peer,
+        })
     }
 }
 
-fn prepare(stream: &TcpStream) -> io::Result<()> {
+/// Until when the greeting has to be over.
+fn prepare(stream: &TcpStream) -> io::Result<Instant> {
     stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(Instant::now() + PATIENCE)
+}
+
+/// Reads until a moment, also from somebody who sends a byte at a time. It leaves another time-out in the stream.
+struct Until<'a> {
+    stream: &'a TcpStream,
+    until: Instant,
+}
+
+impl Read for Until<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
 }
 
 impl Sending {
@@ -175,27 +202,20 @@ impl Sending {
 }
 
 impl Receiving {
-    /// Waits for a message.
+    /// Waits for a message. The first one, which proves the token, has to be whole within the time allowed.
     ///
     /// # Errors
     /// When none comes within the time allowed, or it is not signed with the token. The connection is of no use then.
     pub fn receive<T: DeserializeOwned>(&mut self) -> Result<T, LinkError> {
-        let mut head = [0; 36];
-        self.stream.read_exact(&mut head)?;
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-        if length > self.longest {
-            return Err(LinkError::Token);
+        if self.proved {
+            return read(&self.stream, &mut self.signer, LONGEST);
         }
-        let mut content = Vec::new();
-        // Memory grows with what comes, not with what was announced.
-        (&mut self.stream).take(length.into()).read_to_end(&mut content)?;
-        if content.len() < length as usize {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        // Compares in constant time.
-        self.signer.mac(&content).verify_slice(&head[4..]).map_err(|_| LinkError::Token)?;
-        self.longest = LONGEST;
-        postcard::from_bytes(&content).map_err(LinkError::Message)
+        let patience = self.stream.read_timeout()?;
+        let until = self.until.unwrap_or_else(|| Instant::now() + patience.unwrap_or(PATIENCE));
+        let message = read(Until { stream: &self.stream, until }, &mut self.signer, FIRST)?;
+        self.stream.set_read_timeout(patience)?;
+        self.proved = true;
+        Ok(message)
     }
 
     /// Waits for a message; nothing where none begins within the time allowed. One that has begun has to be complete soon.
@@ -218,13 +238,34 @@ impl Receiving {
         }
     }
 
-    /// How long [`Receiving::receive_or_nothing`] waits.
+    /// How long [`Receiving::receive_or_nothing`] waits; and how long the message may take that proves the token, from when it is
+    /// waited for or begins, instead of what is left for the greeting.
     ///
     /// # Errors
     /// When the system refuses.
-    pub fn patience(&self, patience: Duration) -> io::Result<()> {
+    pub fn patience(&mut self, patience: Duration) -> io::Result<()> {
+        self.until = None;
         self.stream.set_read_timeout(Some(patience))
     }
+}
+
+/// Reads a message.
+fn read<T: DeserializeOwned>(mut stream: impl Read, signer: &mut Signer, longest: u32) -> Result<T, LinkError> {
+    let mut head = [0; 36];
+    stream.read_exact(&mut head)?;
+    let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+    if length > longest {
+        return Err(LinkError::Token);
+    }
+    let mut content = Vec::new();
+    // Memory grows with what comes, not with what was announced.
+    stream.take(length.into()).read_to_end(&mut content)?;
+    if content.len() < length as usize {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    // Compares in constant time.
+    signer.mac(&content).verify_slice(&head[4..]).map_err(|_| LinkError::Token)?;
+    postcard::from_bytes(&content).map_err(LinkError::Message)
 }
 
 #[cfg(test)]
@@ -289,5 +330,36 @@ mod tests {
         stranger.write_all(&head).expect("sent");
         let mut agent = Link::of_agent(agent, &Token::random()).expect("greeted");
         assert!(matches!(agent.receiving.receive::<String>(), Err(LinkError::Token)));
+    }
+    /// Its bytes come a tenth of a second after each other, and all of them take 20 s.
+    #[test]
+    fn a_stranger_that_sends_a_byte_at_a_time_is_not_waited_for() {
+        let (mut stranger, agent) = pair();
+        std::thread::spawn(move || {
+            // Its random number comes at once, as does that of one that is no stranger.
+            stranger.write_all(&[0; 16]).expect("sent");
+            for byte in [&164_u32.to_be_bytes()[..], &[0; 32 + 164]].concat() {
+                if stranger.write_all(&[byte]).is_err() {
+                    return;
+                }
+                std::thread::park_timeout(Duration::from_millis(100));
+            }
+        });
+        let greeted = Link::of_agent(agent, &Token::random());
+        let error = greeted.and_then(|mut agent| agent.receiving.receive::<String>()).expect_err("it has no token");
+        assert!(error.is_timeout(), "it was heard to its end: {error}");
+    }
+
+    #[test]
+    fn who_is_asked_late_may_prove_the_token_late() {
+        let (mut coordinator, mut agent) = links("the token of a run", "the token of a run");
+        for link in [&mut coordinator, &mut agent] {
+            link.receiving.until = Some(Instant::now());
+            link.receiving.patience(Duration::from_secs(60)).expect("set");
+        }
+        coordinator.sending.send(&"who are you?").expect("sent");
+        assert_eq!(agent.receiving.receive_or_nothing::<String>().expect("read").as_deref(), Some("who are you?"));
+        agent.sending.send(&"a node").expect("sent");
+        assert_eq!(coordinator.receiving.receive::<String>().expect("read"), "a node");
     }
 }

@@ -63,6 +63,10 @@ impl Member {
             let mut heard = Instant::now();
             loop {
                 let event = match receiving.receive_or_nothing() {
+                    Ok(Some(Answer::Beat)) => {
+                        heard = Instant::now();
+                        continue;
+                    }
                     Ok(Some(answer)) => Event::Answer(answer, clock::now()),
                     Ok(None) if heard.elapsed() < SILENCE => continue,
                     Ok(None) => Event::Gone(format!("nothing was heard from it for {} s", SILENCE.as_secs())),

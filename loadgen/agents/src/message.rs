@@ -27,6 +27,8 @@ pub enum Order {
     Stop,
     /// There will be no further run.
     Quit,
+    /// Are you there? Sent all the time, as it may be long until the next run.
+    Beat,
 }
 
 /// From an agent.
@@ -56,6 +58,8 @@ pub enum Answer {
     },
     /// Its run is over; all intervals were sent before.
     Finished(Box<Finished>),
+    /// It is there.
+    Beat,
 }
 
 /// What an agent knows at the end of its run, beside what it counted.

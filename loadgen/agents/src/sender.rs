@@ -52,6 +52,14 @@ impl Sender {
         }
     }
 
+    /// How many generators share a plan out among them: the agents, or this process alone.
+    pub fn generators(&self) -> usize {
+        match self {
+            Sender::Here => 1,
+            Sender::Agents { fleet, .. } => fleet.len().max(1),
+        }
+    }
+
     /// How many threads hand over each interval of a plan.
     pub fn threads(&self, config: &Config) -> usize {
         match self {

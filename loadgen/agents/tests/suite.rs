@@ -1,7 +1,9 @@
 //! Agents that really send, in this process.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -43,7 +45,10 @@ struct Agent {
 
 impl Agent {
     fn start(token: &Token) -> Agent {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        Agent::on(TcpListener::bind("127.0.0.1:0").expect("a port"), token)
+    }
+
+    fn on(listener: TcpListener, token: &Token) -> Agent {
         let address = listener.local_addr().expect("bound").to_string();
         let (stop, (tell, heard), token) = (Arc::new(AtomicBool::new(false)), channel(), token.clone());
         let flag = Arc::clone(&stop);
@@ -198,4 +203,49 @@ fn a_plan_that_no_agent_can_do_is_an_error_and_not_a_result() {
     config.target = Target::parse("http://no-such-host.invalid/").expect("a URL");
     let error = fleet.run(&config, &AtomicBool::new(false), &mut ()).expect_err("there is no such host");
     assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+}
+
+/// They speak as agents do, and then say nothing. One after the other they would take longer than an agent waits.
+#[test]
+fn strangers_that_say_nothing_hold_up_no_agent() {
+    let token = Token::random();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let coordinator = listener.local_addr().expect("bound").to_string();
+    let stranger = |_| {
+        let mut stream = TcpStream::connect(&coordinator).expect("it listens");
+        stream.write_all(b"swarmlab agent 10123456789abcdef").expect("sent");
+        stream
+    };
+    let strangers: Vec<TcpStream> = (0..30).map(stranger).collect();
+    let stop = Arc::new(AtomicBool::new(false));
+    let agent = thread::spawn({
+        let (coordinator, token, stop) = (coordinator.clone(), token.clone(), Arc::clone(&stop));
+        move || agents::join(&coordinator, &token, &stop, &|_| {})
+    });
+    let fleet = Fleet::gather(&listener, 1, &token, Duration::from_secs(120), &stop, &mut |_| {}).expect("it comes");
+    drop((fleet, strangers));
+    agent.join().expect("no panic").expect("it ends with its coordinator");
+}
+
+/// Set in the process that has no file descriptors left.
+const WITHOUT_FILES: &str = "AGENT_WITHOUT_FILES";
+
+/// The limit is a process's own, so the test is one of its own.
+#[test]
+fn an_agent_without_file_descriptors_waits_until_there_are_some() {
+    let name = "an_agent_without_file_descriptors_waits_until_there_are_some";
+    if std::env::var_os(WITHOUT_FILES).is_none() {
+        let itself = std::env::current_exe().expect("its own file");
+        let limited = format!("ulimit -n 64; exec '{}' --exact {name} --nocapture", itself.display());
+        let output = Command::new("sh").args(["-c", &limited]).env(WITHOUT_FILES, "1").output().expect("a shell");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    let token = Token::random();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let all: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let agents = [Agent::on(listener, &token)];
+    agents[0].says("Deaf");
+    drop(all);
+    assert!(Fleet::dial(&addresses(&agents), &token).is_ok(), "it waits on");
 }

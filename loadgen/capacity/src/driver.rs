@@ -21,7 +21,18 @@ pub trait Driver {
     fn trial(&mut self, rate: f64, length: Duration, objectives: &[Objective]) -> Result<Trial, Self::Error>;
 
     /// Waits until the queue of the last trial is gone; the driver bounds the wait.
-    fn settle(&mut self) -> Result<(), Self::Error>;
+    fn settle(&mut self) -> Result<Settled, Self::Error>;
+}
+
+/// How the wait after a trial ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// The next trial can begin.
+    Ready,
+    /// The service cannot be reached any more: why, in words.
+    Gone(String),
+    /// Somebody ended it.
+    Interrupted,
 }
 
 /// Slow or wrong requests among all, or the sum of times and their number: both parts of an objective's ratio.
@@ -111,7 +122,8 @@ impl<'a> Collector<'a> {
             self.slices[place(index)].due += count;
         }
         let slice = &mut self.slices[place(index)];
-        // What is answered while the run drains says nothing of whether the server kept up.
+        // What is answered while the run drains, which has a number beyond the last, says nothing of whether the server kept
+        // up. It counts for the objectives all the same: the slowest answers are among it.
         if index <= last as u64 {
             slice.ended += tally.counts.done + tally.counts.failures();
         }

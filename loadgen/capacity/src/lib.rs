@@ -23,7 +23,7 @@ mod search;
 mod share;
 mod trials;
 
-pub use driver::{Bad, Collector, Driver, Moments, Slice, Trial};
+pub use driver::{Bad, Collector, Driver, Moments, Settled, Slice, Trial};
 pub use evidence::{Evidence, Judgement};
 pub use objective::Objective;
 pub use page::html;

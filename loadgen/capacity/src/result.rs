@@ -123,7 +123,7 @@ impl Capacity {
             Answer::AtLeast { holds } => ("at-least", Some(*holds), None),
             Answer::GeneratorLimit { holds, .. } => ("generator-limit", *holds, None),
             Answer::Never { at, .. } => ("never", None, Some(*at)),
-            Answer::Unsettled { holds, fails } => ("unsettled", *holds, *fails),
+            Answer::Unsettled { holds, fails, .. } => ("unsettled", *holds, *fails),
             Answer::Interrupted { holds, fails } => ("interrupted", *holds, *fails),
         };
         let interval = Interval::of(evidence, objectives, capacity);
@@ -184,12 +184,18 @@ fn sentence(target: &str, objectives: &str, answer: &Answer, interval: Interval)
         Answer::Never { at, reason } => {
             format!("{target} does not keep {objectives} even at {}: {reason}", per_second(*at))
         }
-        Answer::Unsettled { holds: Some(holds), fails: None } => format!(
+        Answer::Unsettled { holds, fails, gone: Some(reason) } => {
+            format!(
+                "no answer: the service went away after the last trial and did not come back ({reason}); {}",
+                far(holds, fails)
+            )
+        }
+        Answer::Unsettled { holds: Some(holds), fails: None, .. } => format!(
             "no answer: {target} seems to keep {objectives} at {}, the highest rate that was tried, but too few requests were \
              measured to be sure; a longer --confirm measures more",
             per_second(*holds)
         ),
-        Answer::Unsettled { holds, fails } => {
+        Answer::Unsettled { holds, fails, .. } => {
             format!("no answer: the verdicts went to and fro until the trials were used up; {}", far(holds, fails))
         }
         Answer::Interrupted { holds, fails } => format!("ended before the answer was confirmed; {}", far(holds, fails)),

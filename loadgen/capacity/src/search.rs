@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::{Driver, Evidence, Judgement, Objective, Trial};
+use crate::{Driver, Evidence, Judgement, Objective, Settled, Trial};
 
 /// How to search.
 #[derive(Debug, Clone, PartialEq)]
@@ -93,12 +93,14 @@ pub enum Answer {
         reason: String,
     },
     /// The verdicts went to and fro until the trials were used up; or, where no rate fails, the highest that may be tried
-    /// seems to hold, and had too few requests to be sure.
+    /// seems to hold, and had too few requests to be sure; or the service went away.
     Unsettled {
         /// The highest rate that seems to hold.
         holds: Option<f64>,
         /// The lowest rate that seems not to.
         fails: Option<f64>,
+        /// Why the service cannot be reached any more, where it went away.
+        gone: Option<String>,
     },
     /// Somebody ended it.
     Interrupted {
@@ -130,20 +132,18 @@ pub fn search<D: Driver>(
     loop {
         let (rate, length) = match search.next() {
             Next::Done(answer) => return Ok((answer, search.evidence)),
-            Next::Try(..) if trials == options.trials => {
-                let (holds, fails) = search.bracket();
-                return Ok((Answer::Unsettled { holds, fails }, search.evidence));
-            }
+            Next::Try(..) if trials == options.trials => return Ok(search.unsettled(None)),
             Next::Try(rate, length) => (rate, length),
         };
-        if trials > 0 {
-            driver.settle()?;
-        }
-        let trial = driver.trial(rate, length, objectives)?;
+        let settled = if trials > 0 { driver.settle()? } else { Settled::Ready };
+        let trial = match settled {
+            Settled::Ready => driver.trial(rate, length, objectives)?,
+            Settled::Gone(reason) => return Ok(search.unsettled(Some(reason))),
+            Settled::Interrupted => return Ok(search.interrupted()),
+        };
         trials += 1;
         if trial.interrupted {
-            let (holds, fails) = search.bracket();
-            return Ok((Answer::Interrupted { holds, fails }, search.evidence));
+            return Ok(search.interrupted());
         }
         let Some(reason) = &trial.limited else {
             limited = 0;
@@ -198,6 +198,18 @@ impl Search<'_> {
         (rate(holds), rate(fails))
     }
 
+    /// There is no answer that is sure; `gone` says why the service cannot be reached, where it went away.
+    fn unsettled(self, gone: Option<String>) -> (Answer, Vec<Evidence>) {
+        let (holds, fails) = self.bracket();
+        (Answer::Unsettled { holds, fails, gone }, self.evidence)
+    }
+
+    /// Somebody ended the search.
+    fn interrupted(self) -> (Answer, Vec<Evidence>) {
+        let (holds, fails) = self.bracket();
+        (Answer::Interrupted { holds, fails }, self.evidence)
+    }
+
     /// Whether the rate is in doubt, and has not been tried for long: for as long as the run that confirms takes. After
     /// that the estimate has to do, as no search would end that waited for certainty at the very capacity.
     fn in_doubt(&self, place: usize) -> bool {
@@ -234,7 +246,7 @@ impl Search<'_> {
                     Next::Try(rate(low), confirm)
                 } else {
                     // Few requests at a low rate: there is no bracket here whose other end could say more.
-                    Next::Done(Answer::Unsettled { holds: Some(rate(low)), fails: None })
+                    Next::Done(Answer::Unsettled { holds: Some(rate(low)), fails: None, gone: None })
                 }
             }
             (Some(low), None) => new((2.0 * rate(low)).min(most)),

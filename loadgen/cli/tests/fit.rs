@@ -53,6 +53,13 @@ fn too_few_points_choose_nothing_and_bad_ones_are_named() {
     let output = fit("1,10\n2,20\n", &["--for", "15"]);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8_lossy(&output.stdout).contains("too few"));
+    // Its JSON once said neither what was asked nor that nothing was answered.
+    let output = fit("1,10\n2,20\n", &["--json", "--for", "15", "--at", "1.5"]);
+    assert_eq!(output.status.code(), Some(3));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let refused = "the points are too few to choose a law by";
+    assert_eq!(json["needed"], serde_json::json!([{"x": 15.0, "refused": refused}]));
+    assert_eq!(json["at"], serde_json::json!([{"n": 1.5, "refused": refused}]));
     let output = fit("1,10\n2,fast\n", &[]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("line 2: `fast` is not a number"));

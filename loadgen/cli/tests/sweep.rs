@@ -148,6 +148,21 @@ fn an_interrupt_writes_the_steps_that_were_finished() {
 }
 
 #[test]
+fn an_interrupt_before_the_first_row_leaves_an_older_grid_as_it_was() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().to_str().expect("UTF-8");
+    std::fs::write(folder.path().join("grid.json"), "older").expect("written");
+    let grid = ["--workers", "1", "--grid", "rng=1..2", "--measure", "10m", "--force", "--out", out];
+    let mut program = Program::start(LOADGEN, &[&["sweep"], &grid[..]].concat());
+    program.wait_for_log("Row 1 of 2");
+    program.signal("INT");
+    assert_eq!(program.wait(), Some(130), "{}", program.log());
+    assert!(program.log().contains("Ended before the first step was finished"), "{}", program.log());
+    assert_eq!(std::fs::read_to_string(folder.path().join("grid.json")).expect("it is there"), "older");
+    assert!(!folder.path().join("report.html").exists());
+}
+
+#[test]
 fn bad_input_is_one_clear_line_and_leaves_nothing() {
     let folder = TempDir::new().expect("a folder");
     let out = folder.path().join("never");

@@ -16,10 +16,14 @@ use crate::tally::Tally;
 /// Intervals that wait for a slow thread before they are written.
 const HELD: usize = 3;
 
-/// Collects what the threads hand over and writes each interval once.
+/// Collects what the threads hand over and writes each interval once, in order. A thread or an agent that is later than the
+/// intervals that are held is counted in the first of those that are not written yet: readers of such a log stop where its
+/// times go back.
 #[derive(Debug, Default)]
 pub struct HdrLog {
     held: BTreeMap<u64, Tally>,
+    /// The first interval that is not written yet.
+    next: u64,
     started: Option<SystemTime>,
     interval: Duration,
     /// What is not yet written to the file.
@@ -40,7 +44,7 @@ impl HdrLog {
 
     /// Adds what one thread counted in an interval.
     pub fn add(&mut self, interval: u64, tally: &Tally) {
-        self.held.entry(interval).or_default().add(tally);
+        self.held.entry(interval.max(self.next)).or_default().add(tally);
     }
 
     /// Writes the intervals to which nothing will be added any more.
@@ -63,6 +67,7 @@ impl HdrLog {
         let Some((index, tally)) = self.held.pop_first() else {
             return Ok(());
         };
+        self.next = index + 1;
         let mut serializer = V2DeflateSerializer::new();
         let started = self.started.unwrap_or(SystemTime::UNIX_EPOCH);
         let mut builder = IntervalLogWriterBuilder::new();
@@ -108,11 +113,47 @@ mod tests {
     use hdrhistogram::serialization::Deserializer;
     use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 
-    #[test]
-    fn the_log_is_read_back_interval_by_interval() {
+    fn log() -> HdrLog {
         let mut log = HdrLog::new(Duration::from_secs(1));
         log.start(SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000));
-        let mut file = Vec::new();
+        log
+    }
+
+    /// When each interval of the response times began, in seconds, and how many it has.
+    fn responses(file: &[u8]) -> Vec<(u64, u64)> {
+        let mut found = Vec::new();
+        for entry in IntervalLogIterator::new(file) {
+            let LogEntry::Interval(interval) = entry.unwrap() else {
+                continue;
+            };
+            if interval.tag().unwrap().as_str() != "response" {
+                continue;
+            }
+            let bytes = base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
+            let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
+            found.push((interval.start_timestamp().as_secs(), histogram.len()));
+        }
+        found
+    }
+
+    /// It once had two lines for the interval of whoever was late, the second of them after those of later intervals.
+    #[test]
+    fn who_is_very_late_costs_the_log_neither_its_order_nor_a_request() {
+        let (mut log, mut file, mut tally) = (log(), Vec::new(), Tally::default());
+        tally.response.record(1_000_000).unwrap();
+        for interval in (0..8_u64).flat_map(|interval| [Some(interval), interval.checked_sub(5)]).flatten() {
+            log.add(interval, &tally);
+            log.write(&mut file).unwrap();
+        }
+        log.finish(&mut file).unwrap();
+        let found = responses(&file);
+        assert_eq!(found.iter().map(|line| line.0).collect::<Vec<_>>(), (0..8).collect::<Vec<_>>(), "{found:?}");
+        assert_eq!(found.iter().map(|line| line.1).sum::<u64>(), 8 + 3, "{found:?}");
+    }
+
+    #[test]
+    fn the_log_is_read_back_interval_by_interval() {
+        let (mut log, mut file) = (log(), Vec::new());
         for interval in 0..10 {
             let mut tally = Tally::default();
             tally.response.record(1_000_000 * (interval + 1)).unwrap();
@@ -123,20 +164,6 @@ mod tests {
         log.finish(&mut file).unwrap();
         let text = String::from_utf8(file.clone()).unwrap();
         assert_eq!(text.matches("StartTime").count(), 1, "{text}");
-        let mut responses = 0;
-        for entry in IntervalLogIterator::new(&file) {
-            let LogEntry::Interval(interval) = entry.unwrap() else {
-                continue;
-            };
-            if interval.tag().unwrap().as_str() != "response" {
-                continue;
-            }
-            let bytes = base64::engine::general_purpose::STANDARD.decode(interval.encoded_histogram()).unwrap();
-            let histogram: Histogram<u64> = Deserializer::new().deserialize(&mut bytes.as_slice()).unwrap();
-            assert_eq!(histogram.len(), 2);
-            assert_eq!(interval.start_timestamp(), Duration::from_secs(responses));
-            responses += 1;
-        }
-        assert_eq!(responses, 10);
+        assert_eq!(responses(&file), (0..10).map(|second| (second, 2)).collect::<Vec<_>>());
     }
 }

@@ -48,8 +48,9 @@ pub enum Error {
 pub struct Report {
     /// When the measuring began.
     pub started: SystemTime,
-    /// How long was measured: from the begin to the end that was asked for, or to the last answer where a number of
-    /// requests was asked for, or to the interruption.
+    /// How long was measured: from the begin to the end that was asked for, or to the interruption. Where a number of
+    /// requests was asked for: to the last answer, or in an open loop to the end of its schedule, and beyond it for as long
+    /// as the last answers came later than the quickest.
     pub elapsed: Duration,
     /// Whether the run was ended from outside.
     pub interrupted: bool,

@@ -243,7 +243,7 @@ pub struct LoadGenerator {
 pub struct Point {
     /// Its begin, in seconds from the begin of the measuring.
     pub from_s: f64,
-    /// Its end.
+    /// Its end; the same as its begin where it is what came after the measured time.
     pub to_s: f64,
     /// Requests that became due, by the schedule where there is one. In older files: requests that were begun.
     pub due: u64,

@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// What one thread counted in one interval.
 #[derive(Debug)]
 pub struct Interval<'a> {
-    /// Number of the interval, from the begin of the measuring.
+    /// Number of the interval, from the begin of the measuring. What came after the measured time, while the last requests
+    /// were waited for, has a number beyond those of all intervals.
     pub index: u64,
     /// What was counted.
     pub tally: &'a Tally,
@@ -82,9 +83,11 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         for index in 0..config.threads {
             let (messages, shared) = (messages.clone(), &shared);
             let body = move || {
-                let outcome = Engine::new(shared, index, messages).and_then(Engine::run);
+                let outcome = Engine::new(shared, index, messages.clone()).and_then(Engine::run);
                 if let Err(error) = outcome {
                     shared.give_up(Error::System(error.to_string()));
+                    // The others wait at the gate, which opens when all have said something.
+                    let _ = messages.send(Message::Ready);
                 }
                 outcome
             };
@@ -138,7 +141,11 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let counted_out = config.requests.is_some_and(|asked| total.counts.due >= config.segment.share(asked));
     let end = match planned {
         // Where nothing was answered, the time of the last answer says nothing.
-        _ if counted_out && total.completions > 0 => last_answer.max(measure_from + beyond(config)),
+        _ if counted_out && total.completions > 0 => {
+            let schedule = beyond(config);
+            let fixed = if schedule > 0 { always(&total) } else { 0 };
+            last_answer.saturating_sub(fixed).max(measure_from + schedule)
+        }
         Some(planned) if interrupted => at.min(planned),
         // What was asked for may be done before its time is over, as after the last request of a schedule.
         Some(planned) => planned,
@@ -182,6 +189,12 @@ fn beyond(config: &Config) -> u64 {
     let next = Schedule::new(stages, *arrivals, *seed).nth(usize::try_from(requests).unwrap_or(usize::MAX));
     let end = stages.iter().map(|stage| stage.seconds).sum::<f64>();
     next.unwrap_or(if end.is_finite() { (end * 1e9) as u64 } else { 0 })
+}
+
+/// The time that every answer took, where all requests have one. A service that is slow and keeps up gives its last answer
+/// so long after the schedule, and was not asked for less because of that; one that falls behind gives it later still.
+fn always(total: &Tally) -> u64 {
+    if total.counts.unfinished > 0 || total.response.is_empty() { 0 } else { total.response.min() }
 }
 
 /// The C library's own words without the wrapping that the standard library puts around them.

@@ -7,6 +7,13 @@ use crate::tally::Tally;
 /// Most points that are kept. One more, and each two become one.
 const MOST: usize = 400;
 
+/// The number of what comes after so many intervals. A point begins with it, however many intervals a point covers by
+/// then, so that it is never joined with any of them.
+pub fn beyond(intervals: u64) -> u64 {
+    let width = intervals.div_ceil(MOST as u64).next_power_of_two();
+    intervals.next_multiple_of(width)
+}
+
 /// A piece of time.
 #[derive(Debug, Clone)]
 pub struct Point {
@@ -197,5 +204,19 @@ mod tests {
         assert_eq!(timeline.points().iter().map(|point| point.done).sum::<u64>(), 10_000);
         assert_eq!(timeline.points().iter().map(|point| point.due).sum::<u64>(), 10_000);
         assert!(timeline.points().windows(2).all(|pair| pair[0].first + pair[0].intervals == pair[1].first));
+    }
+
+    #[test]
+    fn what_comes_after_the_last_interval_is_a_point_of_its_own() {
+        let each = tally(&[1000]);
+        for intervals in [1, 400, 401, 801] {
+            let mut timeline = Timeline::new();
+            for interval in 0..intervals {
+                timeline.add(interval, &each, &[]);
+            }
+            timeline.add(beyond(intervals), &tally(&[1000; 3]), &[]);
+            let last = timeline.points().last().unwrap();
+            assert!(last.first >= intervals && last.done == 3, "{intervals}: {last:?}");
+        }
     }
 }

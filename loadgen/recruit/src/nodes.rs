@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use agents::{Link, Token};
+use agents::{Link, Token, reach};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use instrument::threads::{self, Threads};
@@ -38,6 +38,9 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long a task that looks tries to reach whoever asks.
 const REACH: Duration = Duration::from_secs(8);
+
+/// Connections that have not proved the token yet, beyond the number of nodes; further ones wait.
+const STRANGERS: usize = 64;
 
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -161,13 +164,7 @@ impl Nodes {
                 }
             }
         };
-        for link in links {
-            let link = Arc::new(Mutex::new(link));
-            // The first question proves the token, and says which node it is.
-            if let Some(first) = ask(link.clone(), Vec::new()).await {
-                self.others.push((first.node, link));
-            }
-        }
+        self.others.extend(links.into_iter().map(|(name, link)| (name, Arc::new(Mutex::new(link)))));
         trouble.map(|()| janitor)
     }
 
@@ -197,32 +194,60 @@ impl Nodes {
 async fn ask(link: Arc<Mutex<Link>>, services: Vec<String>) -> Option<NodeUse> {
     let asked = tokio::task::spawn_blocking(move || {
         let mut link = link.lock().unwrap_or_else(PoisonError::into_inner);
-        link.sending.send(&Question { services }).ok()?;
-        link.receiving.receive::<NodeUse>().ok()
+        ask_now(&mut link, services)
     });
     asked.await.ok().flatten()
 }
 
-/// Takes so many connections of nodes; those that have come by the bound, where fewer do.
-fn gather(listener: &TcpListener, wanted: usize, token: &Token, over: &AtomicBool) -> std::io::Result<Vec<Link>> {
+fn ask_now(link: &mut Link, services: Vec<String>) -> Option<NodeUse> {
+    link.sending.send(&Question { services }).ok()?;
+    link.receiving.receive::<NodeUse>().ok()
+}
+
+/// Takes so many connections of nodes, with their names; those that have come by the bound, where fewer do.
+fn gather(
+    listener: &TcpListener,
+    wanted: usize,
+    token: &Token,
+    over: &AtomicBool,
+) -> std::io::Result<Vec<(String, Link)>> {
     listener.set_nonblocking(true)?;
-    let (begun, bound) = (Instant::now(), patient(COME));
+    let until = Instant::now() + patient(COME);
+    let (greeted, nodes) = std::sync::mpsc::channel();
+    // One of its clones lives as long as a greeting is under way.
+    let under_way = Arc::new(());
     let mut links = Vec::new();
-    while links.len() < wanted && begun.elapsed() < bound && !over.load(Ordering::Relaxed) {
-        match listener.accept() {
+    while links.len() < wanted && Instant::now() < until && !over.load(Ordering::Relaxed) {
+        let full = Arc::strong_count(&under_way) > wanted + STRANGERS;
+        let came = if full { Err(std::io::ErrorKind::WouldBlock.into()) } else { listener.accept() };
+        let pause = match came {
             Ok((stream, _)) => {
                 stream.set_nonblocking(false)?;
-                if let Ok(link) = Link::of_coordinator(stream, token)
-                    && link.receiving.patience(patient(ANSWER)).is_ok()
-                {
-                    links.push(link);
-                }
+                let (token, greeted, guard) = (token.clone(), greeted.clone(), Arc::clone(&under_way));
+                // A stranger that says nothing holds up nobody but its own thread.
+                std::thread::Builder::new().spawn(move || {
+                    let node = greet(stream, &token, until);
+                    drop(guard);
+                    node.is_some_and(|node| greeted.send(node).is_ok())
+                })?;
+                Duration::ZERO
             }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => std::thread::park_timeout(PAUSE),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => PAUSE,
             Err(error) => return Err(error),
-        }
+        };
+        links.extend(nodes.recv_timeout(pause));
     }
     Ok(links)
+}
+
+/// A node that has come. The first question proves the token, and says which node it is.
+fn greet(stream: TcpStream, token: &Token, until: Instant) -> Option<(String, Link)> {
+    let mut link = Link::of_coordinator(stream, token).ok()?;
+    // It may have to reach its engine first.
+    link.receiving.patience(until.saturating_duration_since(Instant::now()).max(PAUSE)).ok()?;
+    let first = ask_now(&mut link, Vec::new())?;
+    link.receiving.patience(patient(ANSWER)).ok()?;
+    Some((first.node, link))
 }
 
 /// Answers the questions of whoever has the token and made this task, until that is gone.
@@ -230,14 +255,7 @@ fn gather(listener: &TcpListener, wanted: usize, token: &Token, over: &AtomicBoo
 /// # Errors
 /// When it cannot be reached, or the engine's socket is not there.
 pub fn answer(coordinator: &str, token: &Token, stop: &AtomicBool) -> Result<(), Error> {
-    let begun = Instant::now();
-    let stream = loop {
-        match TcpStream::connect(coordinator) {
-            Ok(stream) => break stream,
-            Err(error) if begun.elapsed() > patient(REACH) || stop.load(Ordering::Relaxed) => return Err(error.into()),
-            Err(_) => std::thread::park_timeout(PAUSE),
-        }
-    };
+    let stream = reach(coordinator, patient(REACH), stop)?;
     let mut link = Link::of_agent(stream, token).map_err(std::io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let engine = runtime.block_on(Engine::connect(Some(&format!("unix://{SOCKET}"))))?;
@@ -333,5 +351,27 @@ mod tests {
         assert!(link.receiving.receive::<Question>().is_err(), "the question is not signed with this token");
         drop(link);
         assert!(asker.join().unwrap(), "there is no answer");
+    }
+
+    #[test]
+    fn a_stranger_takes_no_node_s_place() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, token) = (listener.local_addr().unwrap(), Token::random());
+        // One has another token, and one does not even greet. Both come first.
+        let other = TcpStream::connect(address).unwrap();
+        let stranger = std::thread::spawn(move || Link::of_agent(other, &Token::random()));
+        let _silent = TcpStream::connect(address).unwrap();
+        let own = token.clone();
+        let node = std::thread::spawn(move || {
+            let mut link = Link::of_agent(TcpStream::connect(address).unwrap(), &own).unwrap();
+            link.receiving.receive::<Question>().unwrap();
+            let answer = NodeUse { node: "n2".into(), processors: 1, busy: None, containers: Vec::new() };
+            link.sending.send(&answer).unwrap();
+            link
+        });
+        let links = gather(&listener, 1, &token, &AtomicBool::new(false)).unwrap();
+        let names: Vec<&str> = links.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["n2"]);
+        let _ended = (stranger.join().unwrap(), node.join().unwrap());
     }
 }

@@ -2,21 +2,24 @@
 
 mod search;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use agents::Sender;
-use instrument::config::{Config, Load as Pace, Resolve};
-use instrument::report::Report;
+use agents::{Failed, Sender};
+use instrument::config::{Config, Load as Pace, MOST_CONNECTIONS, Resolve};
+use instrument::report::{self, Report};
 use instrument::schedule::{Arrivals, Stage};
 use instrument::tally::Tally;
 use instrument::timeline::quantile;
 use sweep::driver::{Driver, Measured, Moment};
 use sweep::platform::Error;
 use sweep::result::Latency;
+use tokio_util::sync::CancellationToken;
 
 use crate::load::Load;
 use crate::served::Served;
@@ -66,18 +69,20 @@ impl Generator {
         config
     }
 
-    /// Sends one request to each replica and waits for the answers: by then a replica has done what the load before had left in its
-    /// queue, which would take its time from this step. One that does not answer is left to the step to tell.
+    /// Sends one request to each replica, from each agent where there are agents, and waits for the answers: by then a replica has
+    /// done what the load before had left in its queue, which would take its time from this step. One that does not answer is left
+    /// to the step to tell.
     async fn work_off<P: Served>(
         &mut self,
         platform: &mut P,
-        moment: &Moment<'_>,
+        stop: &CancellationToken,
         mut config: Config,
     ) -> Result<(), Error> {
-        let replicas = config.addresses.len().max(1);
-        (config.load, config.connections, config.threads) = (Pace::Closed, replicas, 1);
-        config.requests = Some(replicas as u64);
         let mut sender = self.sender()?;
+        // Each agent takes the addresses in turn from the first on, so that it needs a connection for each of them.
+        let requests = (config.addresses.len().max(1) * sender.generators()).min(MOST_CONNECTIONS);
+        (config.load, config.connections, config.threads) = (Pace::Closed, requests, 1);
+        config.requests = Some(requests as u64);
         let end = Arc::new(AtomicBool::new(false));
         let mut run = tokio::task::spawn_blocking({
             let end = end.clone();
@@ -87,19 +92,23 @@ impl Generator {
             }
         });
         let mut trouble = None;
-        let (sender, _) = loop {
+        let (sender, outcome) = loop {
             tokio::select! {
                 ended = &mut run => break ended.map_err(ended_badly)?,
                 () = tokio::time::sleep(LOOK) => {
                     trouble = trouble.or(platform.check().await.err());
-                    if trouble.is_some() || moment.stop.is_cancelled() {
+                    if trouble.is_some() || stop.is_cancelled() {
                         end.store(true, Ordering::Relaxed);
                     }
                 }
             }
         };
         self.sender = Some(sender);
-        trouble.map_or(Ok(()), Err)
+        match outcome {
+            _ if trouble.is_some() => trouble.map_or(Ok(()), Err),
+            Err(error) if !stop.is_cancelled() && !no_answer(&error) => Err(Error(error.to_string())),
+            _ => Ok(()),
+        }
     }
 
     fn sender(&mut self) -> Result<Sender, Error> {
@@ -114,12 +123,17 @@ impl<P: Served> Driver<P> for Generator {
 
     async fn step(&mut self, platform: &mut P, moment: &mut Moment<'_>) -> Result<Option<Measured>, Error> {
         let config = self.config(platform);
-        self.work_off(platform, moment, config.clone()).await?;
+        self.work_off(platform, moment.stop, config.clone()).await?;
         match self.load.clone() {
             Load::Capacity(objectives) => self.search(platform, moment, config, objectives).await,
             Load::Closed(_) | Load::Open(_) => self.stream(platform, moment, config).await,
         }
     }
+}
+
+/// Whether nothing is wrong but that nobody answers.
+fn no_answer(error: &Failed) -> bool {
+    matches!(error, Failed::Here(report::Error::Unreachable { .. }))
 }
 
 fn ended_badly(error: tokio::task::JoinError) -> Error {

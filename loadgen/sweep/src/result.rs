@@ -127,7 +127,20 @@ impl Dockercoins {
     }
 }
 
+/// What drives a service that finds its work itself, before the name of the counter that is followed.
+const ITS_OWN: &str = "its own, by ";
+
 impl Settings {
+    /// The load of a service that finds its work itself, and whose counter is followed.
+    pub fn own_load(counter: impl std::fmt::Display) -> String {
+        format!("{ITS_OWN}{counter}")
+    }
+
+    /// The counter that is followed, where the service finds its work itself.
+    pub fn counter(&self) -> Option<&str> {
+        self.load.as_deref()?.strip_prefix(ITS_OWN)
+    }
+
     /// How many steps there are, repeats among them.
     pub fn steps(&self) -> usize {
         self.replicas.len() * self.repeats as usize

@@ -118,6 +118,14 @@ fn each_limit_is_named_where_it_is_seen() {
         "4 replicas of web keep up with 250 requests/s",
     );
     says(&sweep("closed:4", &[], |_| {}), None, "No step was finished");
+    let nothing = |step: &mut Step| step.loop_time = Latency::default();
+    let idle = [(1, 0.0), (2, 0.0)];
+    says(
+        &sweep("its own, by jobs_done_total", &idle, nothing),
+        None,
+        "jobs_done_total did not grow with 2 replicas of web",
+    );
+    says(&sweep("closed:4", &idle, nothing), None, "No request was answered well with 2 replicas of web");
 }
 
 #[test]

@@ -2,5 +2,6 @@
 
 mod known_answers;
 mod queue;
+mod real;
 mod search;
 mod theory;

@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use capacity::{Collector, Driver, Objective, Trial};
+use capacity::{Collector, Driver, Objective, Settled, Trial};
 use instrument::schedule::{Arrivals, Schedule, Stage};
 use instrument::tally::{Tally, histogram};
 
@@ -30,12 +30,23 @@ pub struct Queue {
     pub trials: u64,
     /// For the trials of these numbers, the server takes ten times as long.
     pub hiccups: Vec<u64>,
+    /// The server goes away for good after so many trials.
+    pub gone_after: u64,
 }
 
 impl Queue {
     /// A server for the tests of known answers.
     pub fn new(slots: usize, service: Service, arrivals: Arrivals, seed: u64) -> Self {
-        Queue { slots, service, arrivals, seed, generator_limit: f64::INFINITY, trials: 0, hiccups: Vec::new() }
+        Queue {
+            slots,
+            service,
+            arrivals,
+            seed,
+            generator_limit: f64::INFINITY,
+            trials: 0,
+            hiccups: Vec::new(),
+            gone_after: u64::MAX,
+        }
     }
 }
 
@@ -100,7 +111,10 @@ impl Driver for Queue {
         })
     }
 
-    fn settle(&mut self) -> Result<(), Infallible> {
-        Ok(())
+    fn settle(&mut self) -> Result<Settled, Infallible> {
+        match self.trials < self.gone_after {
+            true => Ok(Settled::Ready),
+            false => Ok(Settled::Gone("cannot connect: Connection refused".to_owned())),
+        }
     }
 }

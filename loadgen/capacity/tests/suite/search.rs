@@ -60,6 +60,16 @@ fn a_growing_backlog_fails_a_rate_whose_times_are_still_good() {
     assert!(evidence.iter().any(|e| grows(e.rate).is_some_and(|reason| reason.contains("the backlog grows"))));
 }
 
+/// Below its capacity nothing grows, though its first answers come when half of a trial is over.
+#[test]
+fn a_slow_service_that_keeps_up_does_not_fall_behind() {
+    let mut slow = Queue::new(1000, Service::Fixed(3.0), Arrivals::Constant, 1);
+    let objectives = ["p99 < 10s".parse().expect("an objective")];
+    let options = Options { most: 200.0, ..Options::default() };
+    let (answer, _) = search(&mut slow, &objectives, &options, &mut |_| {}).expect("it cannot fail");
+    assert_eq!(answer, Answer::AtLeast { holds: 200.0 });
+}
+
 #[test]
 fn the_generators_own_limit_ends_the_search_and_is_named() {
     let mut queue = queue();
@@ -90,12 +100,26 @@ fn the_highest_rate_that_may_be_tried_is_an_answer() {
     assert!(steps.last().is_some_and(|step| step.length >= options.confirm));
 }
 
+/// All that was found until then was once lost.
+#[test]
+fn a_service_that_goes_away_for_good_ends_the_search_with_what_is_known() {
+    let mut queue = queue();
+    queue.gone_after = 3;
+    let (answer, steps) = run(&mut queue, &Options::default());
+    let gone = Some("cannot connect: Connection refused".to_owned());
+    assert_eq!(answer, Answer::Unsettled { holds: Some(200.0), fails: None, gone });
+    assert_eq!(steps.len(), 3);
+    let result = Capacity::of("x", "constant", &objectives(), &Options::default(), &answer, &[]);
+    assert!(result.sentence.contains("went away") && result.sentence.contains("refused"), "{}", result.sentence);
+    assert!(result.sentence.contains("200/s holds"), "{}", result.sentence);
+}
+
 /// Thirty requests, none of them slow, say little of the slowest hundredth; they were once called proof.
 #[test]
 fn a_rate_with_too_few_requests_is_no_answer() {
     let options = Options { from: 1.0, most: 1.0, ..Options::default() };
     let (answer, evidence) = search(&mut queue(), &objectives(), &options, &mut |_| {}).expect("it cannot fail");
-    assert_eq!(answer, Answer::Unsettled { holds: Some(1.0), fails: None });
+    assert_eq!(answer, Answer::Unsettled { holds: Some(1.0), fails: None, gone: None });
     let result = Capacity::of("x", "constant", &objectives(), &options, &answer, &evidence);
     assert!(result.rates.iter().all(|rate| rate.holds && !rate.sure), "{:#?}", result.rates);
     assert!(result.sentence.contains("too few requests"), "{}", result.sentence);

@@ -81,6 +81,7 @@ fn tell(heard: Heard) {
     match heard {
         Heard::Coordinator(peer) => anstream::eprintln!("coordinator {peer} has the token"),
         Heard::Refused(peer, error) => anstream::eprintln!("refused {peer}: {error}"),
+        Heard::Deaf(error) => anstream::eprintln!("no connection can be taken now: {error}; it is tried again"),
         Heard::Run(url) => anstream::eprintln!("sending to {url}"),
         Heard::Gone(peer) => anstream::eprintln!("coordinator {peer} is gone"),
     }

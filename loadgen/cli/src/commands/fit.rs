@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use model::law::{Beyond, Comparison, Expected, Fit, Needed, Point, compare};
+use model::law::{Comparison, Expected, Fit, Needed, Point, compare};
 use serde_json::{Value, json};
 
 use crate::commands::WrongUsage;
@@ -60,12 +60,15 @@ pub struct Args {
     json: bool,
 }
 
-/// What was asked and what the law that holds says.
+/// Why no question is answered where there is no law that holds.
+const NO_LAW: &str = "the points are too few to choose a law by";
+
+/// What was asked and what the law that holds says, or why it says nothing.
 struct Answers {
     points: Vec<Point>,
     comparison: Comparison,
-    at: Vec<(f64, Result<Expected, Beyond>)>,
-    needed: Vec<(f64, Result<Needed, Beyond>)>,
+    at: Vec<(f64, Result<Expected, String>)>,
+    needed: Vec<(f64, Result<Needed, String>)>,
 }
 
 impl Answers {
@@ -95,11 +98,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
         bail!("{}: the numbers are too far apart to fit a law to them", args.points.display());
     }
     let mut answers = Answers { points, comparison, at: Vec::new(), needed: Vec::new() };
-    if let Some(fit) = answers.chosen() {
-        let at = args.at.iter().map(|&n| (n, fit.expect(&answers.points, n))).collect();
-        let needed = args.needed.iter().map(|&x| (x, fit.needed(&answers.points, x))).collect();
-        (answers.at, answers.needed) = (at, needed);
-    }
+    let (law, points) = (answers.chosen().ok_or(NO_LAW.to_owned()), &answers.points);
+    let expect = |n| law.clone()?.expect(points, n).map_err(|beyond| beyond.to_string());
+    let need = |x| law.clone()?.needed(points, x).map_err(|beyond| beyond.to_string());
+    let at = args.at.iter().map(|&n| (n, expect(n))).collect();
+    let needed = args.needed.iter().map(|&x| (x, need(x))).collect();
+    (answers.at, answers.needed) = (at, needed);
     if args.json {
         out::json(&json_of(&answers))?;
     } else {
@@ -133,11 +137,11 @@ fn json_of(answers: &Answers) -> Value {
         answers.comparison.left_out.iter().map(|left| json!({"law": left.law.name(), "reason": left.reason}));
     let at = answers.at.iter().map(|(n, answer)| match answer {
         Ok(expected) => json!({"n": n, "value": expected.value, "low": expected.low, "high": expected.high}),
-        Err(reason) => json!({"n": n, "refused": reason.to_string()}),
+        Err(reason) => json!({"n": n, "refused": reason}),
     });
     let needed = answers.needed.iter().map(|(x, answer)| match answer {
         Ok(needed) => json!({"x": x, "n": needed.count, "low": needed.low, "high": needed.high}),
-        Err(reason) => json!({"x": x, "refused": reason.to_string()}),
+        Err(reason) => json!({"x": x, "refused": reason}),
     });
     json!({
         "points": answers.points.iter().map(|point| json!({"n": point.n, "x": point.x})).collect::<Vec<_>>(),

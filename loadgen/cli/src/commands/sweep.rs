@@ -149,6 +149,8 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
             told::Told::from(found).say();
             Ok(ExitCode::SUCCESS)
         }
+        Found::Sweep(sweep) if sweep.steps.is_empty() => Ok(nothing_found(&folder)),
+        Found::Grid(grid) if grid.rows.is_empty() => Ok(nothing_found(&folder)),
         Found::Sweep(sweep) => report(&sweep, args, &folder),
         Found::Grid(grid) => report_grid(&grid, args, &folder),
     }
@@ -159,23 +161,46 @@ fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to run on")
 }
 
-/// Cancelled by ^C or SIGTERM. A second one ends the program at once, but not a run that was sent: it is told to end in more than
-/// one way, and has to put back what it has scaled.
+/// Cancelled by ^C or SIGTERM. A second one ends the program at once where nothing has to be put back.
 fn stop(args: &Args) -> anyhow::Result<CancellationToken> {
-    if !args.inside {
+    let deployed = args.service.is_deployed() || !matches!(args.platform, None | Some(Where::Embedded));
+    if !args.inside && !deployed {
         return Ok(kit::start::stop_on_signals());
     }
     use tokio::signal::unix::{SignalKind, signal};
     let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
-    let token = stop.clone();
+    let (token, inside) = (stop.clone(), args.inside);
     tokio::spawn(async move {
-        loop {
+        for signals in 1.. {
             tokio::select! { _ = term.recv() => {} _ = interrupt.recv() => {} }
-            token.cancel();
+            match on_signal(signals, inside) {
+                OnSignal::Stop => token.cancel(),
+                OnSignal::Warn => anstream::eprintln!(
+                    "What was scaled is being put back. One more ^C ends this at once, and may leave it as it is now."
+                ),
+                OnSignal::Exit => std::process::exit(INTERRUPTED.into()),
+            }
         }
     });
     Ok(stop)
+}
+
+/// What a signal does to a run that has to put back what it has scaled.
+#[derive(Debug, PartialEq, Eq)]
+enum OnSignal {
+    Stop,
+    Warn,
+    Exit,
+}
+
+/// The first signal is 1. A run that was sent is told to end in more than one way, and ends when all is as before.
+fn on_signal(signals: u32, inside: bool) -> OnSignal {
+    match signals {
+        2 if !inside => OnSignal::Warn,
+        3.. if !inside => OnSignal::Exit,
+        _ => OnSignal::Stop,
+    }
 }
 
 /// Who is shown how the run goes on.
@@ -205,6 +230,15 @@ impl Args {
 fn default_folder() -> PathBuf {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     PathBuf::from("sweeps").join(now.replace(':', "").trim_end_matches('Z'))
+}
+
+/// A run that ^C ended before there was anything to write; where an error did, it is what ends the program.
+fn nothing_found(folder: &std::path::Path) -> ExitCode {
+    anstream::eprintln!(
+        "Ended before the first step was finished: there is nothing to write, and no result in {} was touched.",
+        folder.display()
+    );
+    INTERRUPTED.into()
 }
 
 fn report(sweep: &Sweep, args: &Args, folder: &std::path::Path) -> anyhow::Result<ExitCode> {
@@ -272,7 +306,17 @@ fn say_where(paths: &[PathBuf]) {
 
 #[cfg(test)]
 mod tests {
-    use super::exit;
+    use super::{OnSignal, exit, on_signal};
+
+    #[test]
+    fn replicas_are_put_back_after_a_second_interrupt_too() {
+        let here = [1, 2, 3, 4].map(|signals| on_signal(signals, false));
+        assert_eq!(here, [OnSignal::Stop, OnSignal::Warn, OnSignal::Exit, OnSignal::Exit]);
+        assert!(
+            (1..9).all(|signals| on_signal(signals, true) == OnSignal::Stop),
+            "a run that was sent is ended by its end"
+        );
+    }
 
     #[test]
     fn the_exit_code_tells_what_ended_a_run() {

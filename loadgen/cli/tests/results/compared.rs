@@ -50,15 +50,66 @@ fn one_result_given_twice_is_no_second_run() {
     );
 }
 
-#[test]
-fn nothing_in_common_is_no_success() {
+/// The example with something else in it, in a folder that it is kept in.
+fn changed(change: impl FnOnce(&mut Value)) -> (TempDir, PathBuf) {
     let folder = TempDir::new().expect("a folder");
     let mut other: Value = serde_json::from_str(&fs::read_to_string(example()).expect("read")).expect("JSON");
-    for step in other["steps"].as_array_mut().expect("steps") {
-        step["replicas"]["hasher"] = 77.into();
-    }
+    change(&mut other);
     let file = folder.path().join("other.json");
     fs::write(&file, other.to_string()).expect("written");
+    (folder, file)
+}
+
+/// Hashes were once said to be better than requests by so many per cent.
+#[test]
+fn sweeps_that_count_different_things_are_not_compared() {
+    let (_folder, file) = changed(|sweep| sweep["settings"]["unit"] = "requests/s".into());
+    refused(&loadgen(&["compare", text(&example()), text(&file)]), 1, "hashes/s and requests/s");
+}
+
+#[test]
+fn what_differs_between_two_sweeps_is_told() {
+    let same = stdout(&loadgen(&["compare", text(&example()), text(&example())]));
+    assert!(!same.contains("different"), "{same}");
+    for (what, setting, value) in [
+        ("loads", "/settings/load", Value::from("500/s")),
+        ("URLs", "/settings/url", "http://localhost:1/".into()),
+        ("settings of the application", "/settings/rng_delay_ms", 50.0.into()),
+        ("machines", "/machine/cpus", 64.into()),
+    ] {
+        let (_folder, file) = changed(|sweep| {
+            let (object, key) = setting.rsplit_once('/').expect("a path");
+            sweep.pointer_mut(object).expect("it is there")[key] = value;
+        });
+        let shown = stdout(&loadgen(&["compare", text(&example()), text(&file)]));
+        let told = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains(&format!("The two sweeps have different {what}")), "{shown}");
+        assert_eq!(told.matches("The two sweeps have").count(), 1, "{shown}");
+    }
+}
+
+#[test]
+fn a_service_that_one_side_did_not_look_at_has_no_time_there() {
+    let (_folder, file) = changed(|sweep| {
+        for step in sweep["steps"].as_array_mut().expect("steps") {
+            step["probes"].as_object_mut().expect("probes").remove("rng");
+        }
+    });
+    let printed = stdout(&loadgen(&["compare", "--json", text(&example()), text(&file)]));
+    let found: Value = serde_json::from_str(&printed).expect("JSON");
+    let figures = found["figures"].as_array().expect("figures").iter();
+    let rng: Vec<&Value> = figures.filter(|figure| figure["name"] == "  rng p50").collect();
+    assert!(!rng.is_empty());
+    assert!(rng.iter().all(|figure| figure["after"].is_null() && figure["judgement"] == "unknown"), "{rng:?}");
+}
+
+#[test]
+fn nothing_in_common_is_no_success() {
+    let (_folder, file) = changed(|sweep| {
+        for step in sweep["steps"].as_array_mut().expect("steps") {
+            step["replicas"]["hasher"] = 77.into();
+        }
+    });
     for more in [&[][..], &["--json"]] {
         let compared = loadgen(&[&["compare", text(&example()), text(&file)], more].concat());
         refused(&compared, 1, "nothing was compared");
@@ -77,13 +128,12 @@ fn how_sure_to_be_is_a_probability() {
 
 #[test]
 fn numbers_of_any_size_stay_apart() {
-    let folder = TempDir::new().expect("a folder");
-    let mut other: Value = serde_json::from_str(&fs::read_to_string(example()).expect("read")).expect("JSON");
-    for step in other["steps"].as_array_mut().expect("steps") {
-        step["throughput"] = serde_json::json!({"value": 123_456_789.0, "low": 123_456_000.0, "high": 123_457_000.0});
-    }
-    let file = folder.path().join("other.json");
-    fs::write(&file, other.to_string()).expect("written");
+    let (_folder, file) = changed(|sweep| {
+        for step in sweep["steps"].as_array_mut().expect("steps") {
+            step["throughput"] =
+                serde_json::json!({"value": 123_456_789.0, "low": 123_456_000.0, "high": 123_457_000.0});
+        }
+    });
     let shown = stdout(&loadgen(&["compare", text(&example()), text(&file)]));
     let line = shown.lines().find(|line| line.contains("123456789.000")).expect("the throughput");
     let after: Vec<&str> = line.split_whitespace().skip_while(|word| *word != "123456789.000").collect();

@@ -230,6 +230,31 @@ fn an_interrupt_ends_the_copies_and_keeps_what_was_measured() {
 }
 
 #[test]
+fn an_interrupt_before_the_first_step_leaves_an_older_result_as_it_was() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("out");
+    std::fs::create_dir(&out).expect("made");
+    for name in ["sweep.json", "sweep.csv", "report.html"] {
+        std::fs::write(out.join(name), "older").expect("written");
+    }
+    // It never listens, so that no step is finished.
+    let command = "echo here; exec sleep 600 # {port}";
+    let mut run = Command::new(LOADGEN);
+    run.args(["sweep", "--name", "web", "--command", command, "--converge", "10m", "--force", "--out"]);
+    let mut program = Program::spawn(run.arg(&out).env(MARK, &out));
+    wait_for("the first copy", Duration::from_secs(60), || {
+        std::fs::read_to_string(out.join("logs/web.1.log")).map_err(|error| error.to_string())
+    });
+    program.signal("INT");
+    assert_eq!(program.wait(), Some(130), "{}", program.log());
+    assert!(program.log().contains("Ended before the first step was finished"), "{}", program.log());
+    for name in ["sweep.json", "sweep.csv", "report.html"] {
+        assert_eq!(std::fs::read_to_string(out.join(name)).expect(name), "older");
+    }
+    nothing_left(&out);
+}
+
+#[test]
 fn copies_do_not_outlive_a_sweep_that_is_killed() {
     let folder = TempDir::new().expect("a folder");
     let out = folder.path().join("out");
@@ -257,6 +282,13 @@ fn what_cannot_work_is_refused_before_anything_starts() {
         ("./server {port}", &["--load", "closed"], "write it as `closed:64`, `500/s` or `capacity:p99<50ms`"),
         ("./server {port}", &["--need", "many"], "write it as 5000/s"),
         ("./server {port}", &["--with", "db"], "write it as db="),
+        ("./server {port}", &["--meter", "done_total", "--url", "https://localhost/"], "https in --url would have no"),
+        (
+            "./server {port}",
+            &["--meter", "done_total", "-H", "Authorization: Bearer x"],
+            "--header would have no effect",
+        ),
+        ("./server {port}", &["--meter", "done_total", "--insecure"], "--insecure would have no effect"),
         ("./server {port}", &["--workers", "3"], "cannot be used with"),
         ("./server {port} --db {db.port}", &[], "asks for {db.port}: add --with db="),
         ("./server {port}", &["--with", "db=./db {port}", "--with", "db=./other {port}"], "two commands called db"),

@@ -76,7 +76,7 @@ pub struct Engine<'a> {
     start: u64,
     measure_from: u64,
     end: u64,
-    /// Number of the interval that is counted in, and when it ends.
+    /// Number of the interval that is counted in, and when it ends: with the measured time at the latest.
     piece: (u64, u64),
     last_answer: u64,
     awake: Awake,
@@ -169,7 +169,7 @@ impl<'a> Engine<'a> {
         let interval = clock::nanos(config.interval);
         (self.start, self.measure_from, self.end) = (start, measure_from, end);
         self.due = DueCounts::new(measure_from, interval);
-        self.piece = (0, measure_from + interval);
+        self.piece = (0, end.min(measure_from + interval));
         self.last_answer = start;
         self.awake = Awake::new(start);
         self.starved = clock::thread_starved();
@@ -437,8 +437,14 @@ impl<'a> Engine<'a> {
                     self.write_on(place, from);
                 }
             }
-            Phase::Connecting => self.connect_event(place, flags),
-            Phase::Handshaking => self.handshake(place),
+            Phase::Connecting => {
+                self.connect_event(place, flags);
+                self.heard_early(place, flags.contains(EventFlags::IN), ends);
+            }
+            Phase::Handshaking => {
+                self.handshake(place);
+                self.heard_early(place, flags.contains(EventFlags::IN), ends);
+            }
             // A free connection has nothing to say: it was closed, or speaks out of turn and is of no use.
             Phase::Idle if flags.contains(EventFlags::IN) || ends => self.idle_event(place),
             Phase::Reading | Phase::Idle | Phase::Vacant | Phase::Resolving => {

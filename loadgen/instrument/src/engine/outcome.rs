@@ -8,6 +8,7 @@ use crate::engine::{Engine, Finish, Message, Piece};
 use crate::failure::Failure;
 use crate::response::Answer;
 use crate::tally::Counts;
+use crate::timeline;
 
 /// How long a place rests after its first failed attempt to connect in a closed loop; it doubles with each.
 const FIRST_REST: u64 = 10_000_000;
@@ -55,6 +56,19 @@ impl Engine<'_> {
                 Ok(None) => {}
                 Err(kind) => self.fail(place, kind),
             };
+        }
+    }
+
+    /// Some servers speak, or close, before they are asked. Where that comes with the event that made a connection ready, no
+    /// other event tells of it.
+    pub(super) fn heard_early(&mut self, place: usize, spoke: bool, ends: bool) {
+        if !spoke && !ends {
+            return;
+        }
+        match self.connections[place].phase {
+            Phase::Writing(_) | Phase::Reading => self.readable(place, ends, clock::now()),
+            Phase::Idle => self.idle_event(place),
+            Phase::Vacant | Phase::Resolving | Phase::Connecting | Phase::Handshaking => {}
         }
     }
 
@@ -169,16 +183,17 @@ impl Engine<'_> {
         self.vacant.push(place as u32);
     }
 
-    /// Goes on to the interval that a time is in. The last one lasts until the thread ends.
+    /// Hands over what was counted, and goes on to the interval that a time is in. What comes after the measured time has
+    /// a number of its own, beyond those of all intervals: it says nothing of how much was done in any of them.
     pub(super) fn next_piece(&mut self, now: u64) {
-        if now >= self.end {
-            self.piece.1 = u64::MAX;
-            return;
-        }
         self.hand_over(now);
         let interval = clock::nanos(self.shared.config.interval);
-        let piece = (now - self.measure_from) / interval;
-        self.piece = (piece, self.measure_from + (piece + 1) * interval);
+        self.piece = if now < self.end {
+            let piece = (now - self.measure_from) / interval;
+            (piece, self.end.min(self.measure_from + (piece + 1) * interval))
+        } else {
+            (timeline::beyond((self.end - self.measure_from).div_ceil(interval)), u64::MAX)
+        };
     }
 
     /// Fails what takes too long.
@@ -243,6 +258,9 @@ impl Engine<'_> {
     /// Accounts for what has no outcome at the end.
     pub(super) fn finish(mut self, now: u64, done: bool) -> Finish {
         let cut = if now < self.end && !done { now } else { self.end };
+        if now >= self.piece.1 {
+            self.next_piece(now);
+        }
         for connection in self.connections.iter().filter(|connection| connection.loaded) {
             let measured = connection.due >= self.measure_from;
             let counts: &mut Counts = if measured { &mut self.tally.counts } else { &mut self.tally.warm_up };

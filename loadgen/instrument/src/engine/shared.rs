@@ -126,7 +126,7 @@ impl<'a> Shared<'a> {
 
 /// What a thread tells while it runs.
 pub enum Message {
-    /// It is ready to start.
+    /// It is ready to start, or never will be.
     Ready,
     /// It counted this since the last piece.
     Piece(Box<Piece>),
@@ -134,7 +134,7 @@ pub enum Message {
 
 /// What one thread counted since the last piece.
 pub struct Piece {
-    /// Number of the interval.
+    /// Number of the interval; beyond all of them for what came after the measured time.
     pub index: u64,
     /// What was counted.
     pub tally: Tally,

@@ -2,6 +2,7 @@
 
 mod accounting;
 mod connections;
+mod drain;
 mod outcomes;
 mod robust;
 mod support;

@@ -1,12 +1,13 @@
 //! Every way in which a server can answer, or fail to, ends in the right count and never in a hang.
 
 use std::io::Write;
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::support::{OK, Server, answer_all, be_silent, check, read_request, reset, run};
-use instrument::config::{Config, Load, Resolve};
+use instrument::config::{Config, Load, Opening, Resolve};
 use instrument::failure::Failure;
 use instrument::report::{Error, Report};
 use instrument::schedule::{Arrivals, Stage};
@@ -42,6 +43,24 @@ fn every_framing_is_read_to_its_end() {
         assert_eq!(report.total.statuses().collect::<Vec<_>>(), [(status, 3)], "{name}");
         assert_eq!(report.total.connections as usize, connections, "{name}");
         assert_eq!(server.accepted.load(Ordering::SeqCst), connections, "{name}");
+    }
+}
+
+/// What a server said and did at once came with the event that connected, and was once never looked at again.
+#[test]
+fn a_server_may_answer_and_close_its_side_before_it_is_asked() {
+    let server = Server::start(|stream, _| {
+        stream.write_all(b"HTTP/1.1 503 Busy\r\nConnection: close\r\nContent-Length: 0\r\n\r\n").unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        be_silent(stream);
+    });
+    let mut config = server.config();
+    // While the engine opens so many, the server speaks on the first.
+    (config.connections, config.requests) = (100, Some(300));
+    for opening in [Opening::AsNeeded, Opening::UpFront] {
+        config.opening = opening;
+        let report = run(&config);
+        assert_eq!(report.total.counts.error_answers(), 300, "{opening:?}: {:?}", report.total.counts);
     }
 }
 

@@ -35,6 +35,7 @@ impl Generator {
         objectives: Vec<Objective>,
     ) -> Result<Option<Measured>, Error> {
         let from = Instant::now();
+        let mut looks = vec![(0.0, Look::now(platform).await?)];
         let mut sender = self.sender()?;
         let end = Arc::new(AtomicBool::new(false));
         let options = Options { confirm: CONFIRM, tolerance: TOLERANCE, ..self.options() };
@@ -49,22 +50,24 @@ impl Generator {
             }
         });
         let mut trouble = None;
-        let mut looks = vec![(0.0, Look::now(platform).await?)];
         let (sender, found) = loop {
             tokio::select! {
                 ended = &mut run => {
                     break ended.map_err(ended_badly)?;
                 }
-                Some(step) = told.recv() => {
+                // A branch of its own: ^C may come while another one waits for the platform.
+                () = moment.stop.cancelled(), if !end.load(Ordering::Relaxed) => end.store(true, Ordering::Relaxed),
+                Some(step) = told.recv(), if trouble.is_none() => {
                     moment.sample(true, step.bracket.0, Default::default());
-                    looks.push((step.rate, Look::now(platform).await?));
-                }
-                () = tokio::time::sleep(LOOK), if trouble.is_none() && !moment.stop.is_cancelled() => {
-                    trouble = platform.check().await.err();
-                    if trouble.is_some() || moment.stop.is_cancelled() {
-                        end.store(true, Ordering::Relaxed);
+                    match Look::now(platform).await {
+                        Ok(look) => looks.push((step.rate, look)),
+                        Err(error) => trouble = Some(error),
                     }
                 }
+                () = tokio::time::sleep(LOOK), if trouble.is_none() => trouble = platform.check().await.err(),
+            }
+            if trouble.is_some() {
+                end.store(true, Ordering::Relaxed);
             }
         };
         self.sender = Some(sender);
@@ -106,22 +109,30 @@ struct Outcome {
 impl Outcome {
     fn of(answer: &Answer, evidence: &[Evidence], objectives: &[Objective]) -> Result<Self, Error> {
         let mut limit = None;
-        let mut fails = None;
-        let (holds, sure, note) = match answer {
-            Answer::Found { holds, fails: next } => {
-                fails = Some(*next);
-                (*holds, true, None)
+        // Where no rate fails, the interval has no upper end; a file cannot say that, so the note does.
+        let (holds, end, sure, note) = match answer {
+            Answer::Found { holds, fails } => (*holds, Some(*fails), true, None),
+            Answer::AtLeast { holds } => {
+                (*holds, None, true, Some("No higher rate was tried: the capacity is at least this, and may be more."))
             }
-            Answer::AtLeast { holds } => (*holds, true, None),
-            Answer::GeneratorLimit { holds: Some(holds), reason, .. } => {
+            Answer::GeneratorLimit { holds: Some(holds), at, reason } => {
                 limit = Some(reason.clone());
-                (*holds, true, Some("The generator was the limit: the capacity is at least this.".to_owned()))
+                let note = "The generator was the limit: the capacity is at least this. The interval ends at the rate that could not \
+                            be sent, and the capacity may be more than that.";
+                (*holds, Some(*at), true, Some(note))
             }
             Answer::GeneratorLimit { at, reason, .. } => {
                 return Err(Error(format!("the generator itself is the limit at {at:.1}/s: {reason}")));
             }
-            Answer::Unsettled { holds: Some(holds), .. } => {
-                (*holds, false, Some("The search is not sure: this is the highest rate that seems to hold.".to_owned()))
+            Answer::Unsettled { gone: Some(reason), .. } => {
+                return Err(Error(format!("the service cannot be reached any more: {reason}")));
+            }
+            Answer::Unsettled { holds: Some(holds), fails, gone: None } => {
+                let note = match fails {
+                    Some(_) => "The search is not sure: this is the highest rate that seems to hold.",
+                    None => "The search is not sure: this rate seems to hold, and no higher one was tried.",
+                };
+                (*holds, *fails, false, Some(note))
             }
             Answer::Never { at, reason } => {
                 return Err(Error(format!(
@@ -141,7 +152,11 @@ impl Outcome {
         let at = evidence.iter().find(|evidence| evidence.rate == holds);
         let ms = |share: f64| at.and_then(|at| at.quantile(share)).map(|seconds| seconds * 1e3);
         Ok(Self {
-            capacity: Estimate { value: holds, low: low.unwrap_or(0.0), high: high.or(fails).unwrap_or(holds) },
+            capacity: Estimate {
+                value: holds,
+                low: low.unwrap_or(0.0),
+                high: high.or(end).unwrap_or(holds).max(holds),
+            },
             sure,
             times: Latency {
                 count: at.map_or(0, |at| (at.answered_per_second() * at.seconds()) as u64),
@@ -154,7 +169,7 @@ impl Outcome {
                 untold: None,
             },
             limit,
-            note,
+            note: note.map(str::to_owned),
         })
     }
 }
@@ -164,4 +179,33 @@ fn usage_near(looks: &[(f64, Look)], rate: f64) -> Usage {
     let trials = looks.windows(2).filter(|pair| pair[1].0 == rate);
     let longest = trials.max_by_key(|pair| pair[1].1.at - pair[0].1.at);
     longest.map(|pair| Usage::between(&pair[0].1, &pair[1].1)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Without a trial that is sure of anything.
+    fn outcome(answer: &Answer) -> Outcome {
+        Outcome::of(answer, &[], &[]).expect("a rate that holds")
+    }
+
+    #[test]
+    fn an_interval_does_not_end_at_the_rate_that_holds_where_another_end_is_known() {
+        let found = outcome(&Answer::Found { holds: 100.0, fails: 102.0 });
+        assert_eq!((found.capacity.value, found.capacity.high, found.sure), (100.0, 102.0, true));
+        let unsure = outcome(&Answer::Unsettled { holds: Some(100.0), fails: Some(140.0), gone: None });
+        assert_eq!((unsure.capacity.high, unsure.sure), (140.0, false));
+        let limited = outcome(&Answer::GeneratorLimit { holds: Some(100.0), at: 200.0, reason: "busy".to_owned() });
+        assert_eq!(limited.capacity.high, 200.0);
+        assert!(limited.note.is_some_and(|note| note.contains("may be more than that")));
+    }
+
+    #[test]
+    fn an_interval_without_an_upper_end_is_noted() {
+        let notes = [Answer::AtLeast { holds: 1e6 }, Answer::Unsettled { holds: Some(1e6), fails: None, gone: None }];
+        for note in notes.map(|answer| outcome(&answer).note) {
+            assert!(note.is_some_and(|note| note.contains("o higher")), "it is said");
+        }
+    }
 }

@@ -63,6 +63,8 @@ impl Generator {
             }
         });
         let watched = watch(platform, moment, &live, || run.is_finished()).await;
+        // Before the end: requests that it cuts off are counted with their ages, which are no times to an answer.
+        let tally = live.tally();
         end.store(true, Ordering::Relaxed);
         let (sender, outcome) = run.await.map_err(ended_badly)?;
         self.sender = Some(sender);
@@ -76,7 +78,6 @@ impl Generator {
             }
         };
         let (report, _) = outcome.map_err(|error| Error(error.to_string()))?;
-        let tally = live.tally();
         let mut measured = Measured {
             steady: seen.steady,
             throughput: seen.throughput,

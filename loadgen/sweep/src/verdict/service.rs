@@ -67,13 +67,23 @@ impl Facts<'_> {
 
     fn failing(&self) -> Option<Finding> {
         let share = mean(self.case.top().map(|step| step.loop_time.failed_share().unwrap_or(f64::NAN)));
-        (share > FAILING || self.high <= 0.0).then(|| {
-            Finding::none(format!(
-                "{} of the requests fail with {}: see what the service answers before asking how it scales.",
-                percent(if share.is_nan() { 1.0 } else { share }),
-                plural(self.case, self.last)
-            ))
-        })
+        let with = plural(self.case, self.last);
+        let sentence = match self.case.settings.counter() {
+            _ if share > FAILING => format!(
+                "{} of the requests fail with {with}: see what the service answers before asking how it scales.",
+                percent(share)
+            ),
+            _ if self.high > 0.0 => return None,
+            Some(counter) => format!(
+                "{counter} did not grow with {with}: see that it counts what is done, and that there is work to do, before asking \
+                 how {} scales.",
+                self.service()
+            ),
+            None => format!(
+                "No request was answered well with {with}: see what the service answers before asking how it scales."
+            ),
+        };
+        Some(Finding::none(sentence))
     }
 
     fn generator(&self) -> Option<Finding> {

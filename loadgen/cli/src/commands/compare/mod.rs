@@ -86,9 +86,9 @@ enum Goal {
 #[derive(Debug, Clone, serde::Serialize)]
 struct Figure {
     name: String,
-    /// Mean over the runs of the first side.
+    /// Mean over the runs of the first side; null where none has it.
     before: f64,
-    /// Mean over the runs of the second side.
+    /// Mean over the runs of the second side; null where none has it.
     after: f64,
     unit: &'static str,
     /// The change as a share of the first; absent where there was nothing before.
@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let mut comparison = match sweeps {
         0 => bench::compare(args, &parse_all(before.clone())?, &parse_all(after.clone())?),
         all if all == before.len() + after.len() => {
-            sweep::compare(args, &parse_all(before.clone())?, &parse_all(after.clone())?)
+            sweep::compare(args, &parse_all(before.clone())?, &parse_all(after.clone())?)?
         }
         _ => bail!("results of bench and of sweep are not of the same kind: compare each with its own"),
     };

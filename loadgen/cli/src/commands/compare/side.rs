@@ -42,8 +42,9 @@ fn side(runs: &Runs) -> Option<Estimate> {
     }
 }
 
+/// Not a number where there are none: nothing is not zero.
 fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 #[cfg(test)]
@@ -69,6 +70,13 @@ mod tests {
     fn one_run_against_several_takes_the_spread_of_the_several() {
         let (_, _, p, basis) = difference(&vec![run(100.0, 0.1)], &vec![run(90.0, 0.1), run(112.0, 0.1)]);
         assert!(basis == Basis::Within && p.is_some_and(|p| p > 0.5), "{p:?}");
+    }
+
+    /// It was once a median of 0 ms, as of a service that answers at once.
+    #[test]
+    fn a_side_without_values_has_no_mean() {
+        let (before, after, p, basis) = difference(&vec![run(1.0, 0.1)], &Vec::new());
+        assert!(before == 1.0 && after.is_nan() && p.is_none() && basis == Basis::Nothing, "{after} {p:?}");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Results of sweep.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::bail;
 use stats::Estimate;
 use sweep::format::replicas;
 use sweep::result::{Latency, Step, Sweep};
@@ -10,7 +11,15 @@ use super::side::Runs;
 use super::{Args, Comparison, Figure, Goal};
 
 /// Compares throughput and waits at each number of replicas that both sides have. Repeats of a step are runs.
-pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
+///
+/// # Errors
+/// When they do not count the same.
+pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> anyhow::Result<Comparison> {
+    let units: BTreeSet<&str> = before.iter().chain(after).map(|sweep| sweep.settings.unit.as_str()).collect();
+    if units.len() > 1 {
+        let units: Vec<&str> = units.into_iter().collect();
+        bail!("the sweeps count different things, {}: there is nothing to compare", units.join(" and "));
+    }
     let mut figures = Vec::new();
     let mut notes = Vec::new();
     let (first, second) = (places(before), places(after));
@@ -40,7 +49,10 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
     for (_, b) in second.iter().filter(|(place, _)| !first.contains_key(*place)) {
         notes.push(format!("Only the second side has a step with {}.", describe(b[0])));
     }
-    let (Some(before), Some(after)) = (before.first(), after.first()) else { return Comparison { figures, notes } };
+    let (Some(before), Some(after)) = (before.first(), after.first()) else {
+        return Ok(Comparison { figures, notes });
+    };
+    notes.extend(differences(before, after));
     if before.platform != after.platform {
         notes.push(format!("The platforms differ: {} and {}.", before.platform, after.platform));
     }
@@ -48,7 +60,21 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> Comparison {
         notes.push(format!("Before: {}", before.verdict.sentence));
         notes.push(format!("After:  {}", after.verdict.sentence));
     }
-    Comparison { figures, notes }
+    Ok(Comparison { figures, notes })
+}
+
+/// What differs between two sweeps beside what they found.
+fn differences(before: &Sweep, after: &Sweep) -> impl Iterator<Item = String> {
+    let (x, y) = (&before.settings, &after.settings);
+    let machine = |sweep: &Sweep| serde_json::to_value(&sweep.machine).ok();
+    let differ = [
+        ("loads", x.load != y.load),
+        ("URLs", x.url != y.url),
+        ("settings of the application", x.dockercoins != y.dockercoins),
+        ("machines", machine(before) != machine(after)),
+    ];
+    let note = |what| format!("The two sweeps have different {what}: a change may come from that.");
+    differ.into_iter().filter(|(_, differs)| *differs).map(move |(what, _)| note(what))
 }
 
 /// The steps of all runs of a side, by their replicas.

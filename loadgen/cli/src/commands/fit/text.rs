@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use model::law::{Fit, Law};
 
-use super::Answers;
+use super::{Answers, NO_LAW};
 
 /// The laws with their parameters, which of them holds, and the answers.
 pub fn text(answers: &Answers) -> String {
@@ -43,7 +43,7 @@ fn write(text: &mut String, answers: &Answers) -> std::fmt::Result {
     }
     writeln!(text)?;
     let Some(fit) = answers.chosen() else {
-        return writeln!(text, "The points are too few to choose a law by; questions are not answered.");
+        return writeln!(text, "{}; questions are not answered.", capital(NO_LAW));
     };
     writeln!(text, "* {} describes the points best.", capital(fit.law.title()))?;
     if let Some(sentence) = peak(fit, most) {

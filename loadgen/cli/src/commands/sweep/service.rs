@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use agents::Sender;
-use instrument::config::{Config, Load as Pace};
+use instrument::config::{Config, Load as Pace, Trust};
 use instrument::schedule::{Arrivals, Stage};
 use instrument::target::Target;
 use service::meter::{Counter, Meter};
@@ -94,6 +94,11 @@ impl ServiceArgs {
         self.command.is_some() || self.service.is_some()
     }
 
+    /// Whether it is a service that somebody has deployed.
+    pub fn is_deployed(&self) -> bool {
+        self.service.is_some()
+    }
+
     /// Copies of a command, and the requests to them.
     fn processes(&self, args: &Args, folder: &Path) -> Result<(Plan, processes::Config, Config), WrongUsage> {
         let command = self.command.clone().unwrap_or_default();
@@ -114,7 +119,31 @@ impl ServiceArgs {
         // The copies' addresses say where it goes.
         let path = if self.meter.is_some() { "metrics" } else { "" };
         let url = self.url.clone().unwrap_or_else(|| format!("http://localhost/{path}")).replace(":{port}", "");
-        Ok((self.plan(args, name, &url), platform, self.requests(&url).map_err(WrongUsage::new)?))
+        let requests = self.requests(&url).map_err(WrongUsage::new)?;
+        self.check_meter(&requests).map_err(WrongUsage::new)?;
+        Ok((self.plan(args, name, &url), platform, requests))
+    }
+
+    /// Says what would have no effect where a counter is followed: it is asked for in one way only.
+    fn check_meter(&self, requests: &Config) -> Result<(), String> {
+        if self.meter.is_none() {
+            return Ok(());
+        }
+        let plain = Config::new(requests.target.clone());
+        let ignored = [
+            (requests.target.tls, "https in --url"),
+            (!requests.request.headers.is_empty(), "--header"),
+            (requests.request.method != plain.request.method, "--method"),
+            (!requests.request.body.is_empty(), "a body"),
+            (requests.trust == Trust::Anything, "--insecure"),
+            (matches!(requests.trust, Trust::File(_)), "--cacert"),
+        ];
+        match ignored.into_iter().find(|(given, _)| *given) {
+            Some((_, what)) => Err(format!(
+                "--meter reads the counter by a plain GET over http at each replica's own address, so that {what} would have no effect"
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Says where a closed loop has too few connections for the most replicas: each stays with one of them.
@@ -152,6 +181,7 @@ impl ServiceArgs {
     fn deployed(&self, args: &Args) -> Result<(Plan, Config), WrongUsage> {
         let url = self.url.clone().unwrap_or_default();
         let requests = self.requests(&url).map_err(WrongUsage::new)?;
+        self.check_meter(&requests).map_err(WrongUsage::new)?;
         self.check_connections(args).map_err(WrongUsage::new)?;
         Ok((self.plan(args, self.service.clone().unwrap_or_default(), &url), requests))
     }
@@ -186,9 +216,7 @@ impl ServiceArgs {
             replicas: counts(args),
             set: BTreeMap::new(),
             unit: self.meter.as_ref().map_or_else(|| "requests/s".to_owned(), Counter::unit),
-            load: Some(
-                self.meter.as_ref().map_or_else(|| self.load.to_string(), |meter| format!("its own, by {meter}")),
-            ),
+            load: Some(self.meter.as_ref().map_or_else(|| self.load.to_string(), Settings::own_load)),
             url: Some(url.to_owned()),
             need: self.need.clone(),
             dockercoins: None,
