@@ -318,7 +318,7 @@ fn beat(beats: &Weak<Mutex<Vec<Sending>>>) {
         let agents = agents.lock().unwrap_or_else(PoisonError::into_inner).clone();
         // One that does not take it is lost, and whoever listens to it says so.
         agents.iter().for_each(|agent| drop(agent.send(&Order::Beat)));
-        thread::sleep(BEAT);
+        thread::park_timeout(BEAT);
     }
 }
 

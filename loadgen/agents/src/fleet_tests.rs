@@ -4,7 +4,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use instrument::config::{Config, Load};
 use instrument::machine::Machine;
@@ -160,7 +160,10 @@ fn two_hundred_agents_are_one_generator_with_the_same_arrivals() {
 fn agents_wait_until_there_is_something_to_do() {
     let mut fleet = fleet(2, usize::MAX);
     // Replicas that become healthy take longer than either side may be silent.
-    thread::sleep(SILENCE + Duration::from_secs(2));
+    let until = Instant::now() + SILENCE + Duration::from_secs(2);
+    while Instant::now() < until {
+        thread::park_timeout(until.saturating_duration_since(Instant::now()));
+    }
     let outcome = fleet.run(&config(), &AtomicBool::new(false), &mut ()).expect("both are there");
     assert!(outcome.parts.iter().all(|part| part.lost.is_none()), "{:?}", outcome.parts);
 }
