@@ -49,12 +49,15 @@ fn crew(workers: usize) -> String {
 }
 
 fn row(step: &StepReport) -> String {
+    let title = format!("<tr><td class=title>{}. {}", step.number, escape(&step.title));
+    if let (Mark::Skipped, Some(reason)) = (step.mark(), &step.skipped) {
+        return format!("{title}<td class=note colspan=7>skipped: {}</tr>", escape(reason));
+    }
     let minutes = step.seconds.map_or_else(String::new, |seconds| format!("{:.1}", seconds as f64 / 60.0));
-    let state = match (step.mark(), &step.skipped) {
-        (Mark::Skipped, Some(reason)) => format!("<td class=note>skipped: {}", escape(reason)),
-        (mark, _) if mark.done() => "<td class=state>passed".to_owned(),
-        (Mark::At, _) => "<td class=state data-mood=warn>at it".to_owned(),
-        _ => "<td class=note>not begun".to_owned(),
+    let state = match step.mark() {
+        mark if mark.done() => "<td class=state>passed",
+        Mark::At => "<td class=state data-mood=warn>at it",
+        _ => "<td class=note>not begun",
     };
     let first = match step.predicted {
         Some(true) => " <span class=note>right at once</span>",
@@ -64,10 +67,8 @@ fn row(step: &StepReport) -> String {
     let measured: Vec<String> =
         step.measured.iter().map(|m| format!("{} hashes/s, {}", m.hashes_per_second, crew(m.workers))).collect();
     format!(
-        "<tr><td class=title>{}. {}{state}<td class=number>{minutes}<td class=number>{}<td class=number>{}<td class=number>{}\
+        "{title}{state}<td class=number>{minutes}<td class=number>{}<td class=number>{}<td class=number>{}\
          <td>{}{first}<td>{}</tr>",
-        step.number,
-        escape(&step.title),
         count(step.checks),
         count(step.hints),
         count(step.solutions),
