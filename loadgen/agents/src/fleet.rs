@@ -17,6 +17,7 @@ use crate::link::{Link, Receiving, Sending};
 use crate::member::{Event, Member, Refused};
 use crate::merge::{Merge, Outcome};
 use crate::message::{Answer, Finished, Order};
+use crate::newcomers::Newcomers;
 use crate::plan::{BadPlan, Plan};
 use crate::reach::connect;
 use crate::result::Part;
@@ -24,9 +25,6 @@ use crate::{BEAT, Offset, Token, clock};
 
 /// How long an agent may take for a connection, and to get ready.
 const READY: Duration = Duration::from_secs(10);
-
-/// Connections that have not proved the token yet, beyond the number of agents that are to come; further ones wait.
-const STRANGERS: usize = 64;
 
 /// Questions about the time to each agent; the best answer counts.
 const QUESTIONS: usize = 8;
@@ -132,12 +130,11 @@ impl Fleet {
         stop: &AtomicBool,
         tell: &mut dyn FnMut(usize),
     ) -> Result<Fleet, Error> {
-        listener.set_nonblocking(true)?;
-        let mut fleet = Fleet::new(wanted)?;
+        let (mut fleet, token) = (Fleet::new(wanted)?, token.clone());
+        let newcomers = Newcomers::new(listener, wanted, move |stream| {
+            Link::of_coordinator(stream, &token).map_err(Refused::Link).and_then(Member::greet).ok()
+        })?;
         let begun = Instant::now();
-        let (greeted, members) = std::sync::mpsc::channel();
-        // One of its clones lives as long as a greeting is under way.
-        let under_way = Arc::new(());
         while fleet.members.len() < wanted {
             if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
@@ -145,25 +142,7 @@ impl Fleet {
             if begun.elapsed() > within {
                 return Err(Error::Few { came: fleet.members.len(), wanted, within });
             }
-            let full = Arc::strong_count(&under_way) > wanted + STRANGERS;
-            let came = if full { Err(std::io::ErrorKind::WouldBlock.into()) } else { listener.accept() };
-            let pause = match came {
-                Ok((stream, _)) => {
-                    stream.set_nonblocking(false)?;
-                    let (token, greeted, guard) = (token.clone(), greeted.clone(), Arc::clone(&under_way));
-                    // A stranger that says nothing holds up nobody but its own thread.
-                    thread::Builder::new().spawn(move || {
-                        let member =
-                            Link::of_coordinator(stream, &token).map_err(Refused::Link).and_then(Member::greet);
-                        drop(guard);
-                        member.is_ok_and(|member| greeted.send(member).is_ok())
-                    })?;
-                    Duration::ZERO
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Duration::from_millis(50),
-                Err(error) => return Err(error.into()),
-            };
-            if let Ok((member, receiving)) = members.recv_timeout(pause) {
+            if let Some((member, receiving)) = newcomers.take()? {
                 fleet.admit(member, receiving)?;
                 tell(fleet.members.len());
             }
@@ -304,7 +283,6 @@ impl Drop for Fleet {
 impl Member {
     /// Learns from an answer about the time.
     fn take_time(&mut self, answer: &Answer, received: u64) {
-        self.heard = Instant::now();
         if let Answer::Time { sent, now } = *answer {
             self.offset = Some(Offset::of(sent, received, now).better(self.offset));
         }

@@ -331,6 +331,7 @@ mod tests {
         let mut agent = Link::of_agent(agent, &Token::random()).expect("greeted");
         assert!(matches!(agent.receiving.receive::<String>(), Err(LinkError::Token)));
     }
+
     /// Its bytes come a tenth of a second after each other, and all of them take 20 s.
     #[test]
     fn a_stranger_that_sends_a_byte_at_a_time_is_not_waited_for() {

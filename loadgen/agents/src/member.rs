@@ -30,8 +30,6 @@ pub struct Member {
     pub sending: Sending,
     /// Its clock, as far as it is known.
     pub offset: Option<Offset>,
-    /// When it was heard last.
-    pub heard: Instant,
     /// Why it is lost.
     pub lost: Option<String>,
 }
@@ -51,8 +49,7 @@ impl Member {
             }
             Err(error) => return Err(Refused::Link(error)),
         };
-        let member =
-            Member { address, machine, sending: link.sending, offset: None, heard: Instant::now(), lost: None };
+        let member = Member { address, machine, sending: link.sending, offset: None, lost: None };
         Ok((member, link.receiving))
     }
 

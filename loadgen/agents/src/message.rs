@@ -11,7 +11,7 @@ use crate::plan::Plan;
 pub enum Order {
     /// Who are you? The first message, which proves the token.
     Hello,
-    /// What time is it? Sent while there is a run too: it says that the coordinator is there.
+    /// What time is it? Sent while there is a run too, where a better answer may come.
     Time {
         /// When it was sent, by the coordinator's clock.
         sent: u64,

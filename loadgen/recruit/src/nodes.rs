@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use agents::{Link, Token, reach};
+use agents::{Link, Newcomers, Token, reach};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use instrument::threads::{self, Threads};
@@ -38,9 +38,6 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// How long a task that looks tries to reach whoever asks.
 const REACH: Duration = Duration::from_secs(8);
-
-/// Connections that have not proved the token yet, beyond the number of nodes; further ones wait.
-const STRANGERS: usize = 64;
 
 /// Pause between two tries.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -211,31 +208,11 @@ fn gather(
     token: &Token,
     over: &AtomicBool,
 ) -> std::io::Result<Vec<(String, Link)>> {
-    listener.set_nonblocking(true)?;
-    let until = Instant::now() + patient(COME);
-    let (greeted, nodes) = std::sync::mpsc::channel();
-    // One of its clones lives as long as a greeting is under way.
-    let under_way = Arc::new(());
+    let (until, token) = (Instant::now() + patient(COME), token.clone());
+    let newcomers = Newcomers::new(listener, wanted, move |stream| greet(stream, &token, until))?;
     let mut links = Vec::new();
     while links.len() < wanted && Instant::now() < until && !over.load(Ordering::Relaxed) {
-        let full = Arc::strong_count(&under_way) > wanted + STRANGERS;
-        let came = if full { Err(std::io::ErrorKind::WouldBlock.into()) } else { listener.accept() };
-        let pause = match came {
-            Ok((stream, _)) => {
-                stream.set_nonblocking(false)?;
-                let (token, greeted, guard) = (token.clone(), greeted.clone(), Arc::clone(&under_way));
-                // A stranger that says nothing holds up nobody but its own thread.
-                std::thread::Builder::new().spawn(move || {
-                    let node = greet(stream, &token, until);
-                    drop(guard);
-                    node.is_some_and(|node| greeted.send(node).is_ok())
-                })?;
-                Duration::ZERO
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => PAUSE,
-            Err(error) => return Err(error),
-        };
-        links.extend(nodes.recv_timeout(pause));
+        links.extend(newcomers.take()?);
     }
     Ok(links)
 }
