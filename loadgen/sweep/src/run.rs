@@ -50,6 +50,17 @@ pub trait Watcher {
     fn trouble(&mut self, error: &Error);
 }
 
+/// One who does not look.
+impl Watcher for () {
+    fn row(&mut self, _: usize, _: usize, _: &str) {}
+
+    fn sample(&mut self, _: Outlook, _: &Sample) {}
+
+    fn step(&mut self, _: &Step, _: &Settings) {}
+
+    fn trouble(&mut self, _: &Error) {}
+}
+
 /// Runs the experiment. A cancelled `stop` ends it early: the steps that were finished are in the result, and the platform is
 /// left as it was found in any case.
 ///

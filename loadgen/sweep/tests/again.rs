@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use sweep::driver::{Driver, Measured, Moment};
 use sweep::platform::{Error, Placed, Platform, Replicas};
-use sweep::result::{Estimate, Machine, Sample, Settings, Step, Sweep};
-use sweep::run::{Outlook, Plan, Watcher, run};
+use sweep::result::{Estimate, Machine, Settings, Sweep};
+use sweep::run::{Plan, run};
 use tokio_util::sync::CancellationToken;
 
 /// A platform on which nothing runs.
@@ -58,21 +58,11 @@ impl Driver<Nowhere> for Disturbed {
     }
 }
 
-/// One who does not look.
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn row(&mut self, _: usize, _: usize, _: &str) {}
-    fn sample(&mut self, _: Outlook, _: &Sample) {}
-    fn step(&mut self, _: &Step, _: &Settings) {}
-    fn trouble(&mut self, _: &Error) {}
-}
-
 async fn sweep(disturbed: u32, stands_still: bool) -> Sweep {
     let settings = Settings { scaled: "web".to_owned(), replicas: vec![1], repeats: 1, ..Settings::default() };
     let plan = Plan { settings, generator: "loadgen 0.1.0".to_owned() };
     let mut driver = Disturbed { measurements: 0, disturbed, stands_still };
-    run(&mut Nowhere, &mut driver, &plan, &mut Nobody, CancellationToken::new()).await.expect("a sweep")
+    run(&mut Nowhere, &mut driver, &plan, &mut (), CancellationToken::new()).await.expect("a sweep")
 }
 
 /// What the only step says: its throughput, the generator's limit, its notes.

@@ -10,8 +10,8 @@ use agents::{Fleet, Token};
 use instrument::config::Trust;
 use instrument::target::Target;
 use sweep::platform::{Placed, Platform, Replicas};
-use sweep::result::{Machine, Sample, Settings, Step, Sweep};
-use sweep::run::{Outlook, Plan, Watcher, run};
+use sweep::result::{Machine, Settings, Sweep};
+use sweep::run::{Plan, run};
 
 use super::*;
 use crate::served::Snapshot;
@@ -79,18 +79,6 @@ impl Served for There {
     }
 }
 
-struct Nobody;
-
-impl Watcher for Nobody {
-    fn row(&mut self, _: usize, _: usize, _: &str) {}
-
-    fn sample(&mut self, _: Outlook, _: &Sample) {}
-
-    fn step(&mut self, _: &Step, _: &Settings) {}
-
-    fn trouble(&mut self, _: &Error) {}
-}
-
 /// A server that answers each request after this time and never before, and how many it got.
 fn server(takes: Duration) -> (SocketAddr, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -135,7 +123,7 @@ async fn step(there: &mut There, load: &str, stop: CancellationToken) -> Sweep {
     };
     let plan = Plan { settings, generator: "test".to_owned() };
     let mut generator = Generator::new(load.parse().expect("a load"), requests(), Sender::Here);
-    run(there, &mut generator, &plan, &mut Nobody, stop).await.expect("a sweep")
+    run(there, &mut generator, &plan, &mut (), stop).await.expect("a sweep")
 }
 
 #[tokio::test]
