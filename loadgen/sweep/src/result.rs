@@ -160,7 +160,7 @@ impl Settings {
 }
 
 /// The machine that measured, and the nodes that ran the application.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Machine {
     /// Host name.
     pub hostname: String,

@@ -42,7 +42,7 @@ pub fn compare(args: &Args, before: &[Bench], after: &[Bench]) -> Comparison {
     }
     let (Some(first), Some(last)) = (before.first(), after.first()) else { return Comparison { figures, notes } };
     let (x, y) = (&first.settings, &last.settings);
-    for (what, differs) in [
+    let differ = [
         ("loops", x.loop_kind != y.loop_kind),
         ("rates", x.stages != y.stages),
         ("arrivals", x.arrivals != y.arrivals),
@@ -51,10 +51,7 @@ pub fn compare(args: &Args, before: &[Bench], after: &[Bench]) -> Comparison {
         ("connection reuse", x.keep_alive != y.keep_alive),
         ("methods", x.method != y.method),
         ("machines", first.machine != last.machine),
-    ] {
-        if differs {
-            notes.push(format!("The two runs have different {what}: a change may come from that."));
-        }
-    }
+    ];
+    notes.extend(super::different("runs", &differ));
     Comparison { figures, notes }
 }

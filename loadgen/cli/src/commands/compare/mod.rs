@@ -175,6 +175,12 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if worse { ExitCode::from(3) } else { ExitCode::SUCCESS })
 }
 
+/// Notes of what differs between two results, beside what they found.
+fn different(results: &str, what: &[(&str, bool)]) -> impl Iterator<Item = String> {
+    let differ = what.iter().filter(|(_, differs)| *differs);
+    differ.map(move |(what, _)| format!("The two {results} have different {what}: a change may come from that."))
+}
+
 /// What was compared, and by what rule.
 fn basis(before: usize, after: usize, args: &Args) -> String {
     let runs = |count: usize| if count == 1 { "1 result".to_owned() } else { format!("{count} results") };

@@ -52,7 +52,14 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> anyhow::Result
     let (Some(before), Some(after)) = (before.first(), after.first()) else {
         return Ok(Comparison { figures, notes });
     };
-    notes.extend(differences(before, after));
+    let (x, y) = (&before.settings, &after.settings);
+    let differ = [
+        ("loads", x.load != y.load),
+        ("URLs", x.url != y.url),
+        ("settings of the application", x.dockercoins != y.dockercoins),
+        ("machines", before.machine != after.machine),
+    ];
+    notes.extend(super::different("sweeps", &differ));
     if before.platform != after.platform {
         notes.push(format!("The platforms differ: {} and {}.", before.platform, after.platform));
     }
@@ -61,20 +68,6 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> anyhow::Result
         notes.push(format!("After:  {}", after.verdict.sentence));
     }
     Ok(Comparison { figures, notes })
-}
-
-/// What differs between two sweeps beside what they found.
-fn differences(before: &Sweep, after: &Sweep) -> impl Iterator<Item = String> {
-    let (x, y) = (&before.settings, &after.settings);
-    let machine = |sweep: &Sweep| serde_json::to_value(&sweep.machine).ok();
-    let differ = [
-        ("loads", x.load != y.load),
-        ("URLs", x.url != y.url),
-        ("settings of the application", x.dockercoins != y.dockercoins),
-        ("machines", machine(before) != machine(after)),
-    ];
-    let note = |what| format!("The two sweeps have different {what}: a change may come from that.");
-    differ.into_iter().filter(|(_, differs)| *differs).map(move |(what, _)| note(what))
 }
 
 /// The steps of all runs of a side, by their replicas.
