@@ -12,6 +12,7 @@
 //! # }
 //! ```
 
+pub mod columns;
 pub mod compose;
 mod engine;
 mod error;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::{Error, Node, Phase, Service, State, Swarm, Task};
+use crate::{Error, Node, Phase, Service, State, Swarm, Task, columns};
 
 /// What stands where a task has no node yet.
 const NOT_PLACED: &str = "-";
@@ -139,15 +139,10 @@ impl Cut {
 /// The rows as text with aligned columns: in a terminal of `width` columns with so much of each identifier as fits, and whole
 /// where no width is given.
 pub fn text(rows: &[Row], width: Option<usize>) -> String {
-    let Some(width) = width else { return aligned(rows, FULL) };
-    let mut shown = String::new();
-    for cut in CUTS {
-        shown = aligned(rows, cut);
-        if shown.lines().all(|line| line.chars().count() <= width) {
-            break;
-        }
+    match width {
+        Some(width) => columns::fitting(CUTS.into_iter().map(|cut| aligned(rows, cut)), width),
+        None => aligned(rows, FULL),
     }
-    shown
 }
 
 fn aligned(rows: &[Row], cut: Cut) -> String {
@@ -156,19 +151,7 @@ fn aligned(rows: &[Row], cut: Cut) -> String {
         lines[0][5] = "Node_name".to_owned();
     }
     lines.extend(rows.iter().map(|row| cut.apply(row.cells())));
-    let mut widths = [0; Row::HEADINGS.len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let mut text = String::new();
-    for line in lines {
-        let cells: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    columns::aligned(&lines)
 }
 
 #[cfg(test)]

@@ -93,6 +93,13 @@ impl Command {
     }
 }
 
+/// The columns of the terminal that is printed to, where one is.
+fn terminal_width() -> Option<usize> {
+    use std::io::IsTerminal as _;
+    let terminal = std::io::stdout().is_terminal();
+    terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)))
+}
+
 /// Runs a command that talks to engines.
 fn wait(command: impl Future<Output = anyhow::Result<ExitCode>>) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;

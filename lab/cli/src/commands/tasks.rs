@@ -1,9 +1,9 @@
 //! What runs where.
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use super::manager::Manager;
+use super::terminal_width;
 
 /// Print every task slot of the swarm, or of one service: its task, status and node
 #[derive(Debug, clap::Args)]
@@ -34,8 +34,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.json {
         anstream::println!("{}", serde_json::to_string_pretty(&rows)?);
     } else {
-        let terminal = std::io::stdout().is_terminal() && !args.no_trunc;
-        let width = terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)));
+        let width = terminal_width().filter(|_| !args.no_trunc);
         anstream::print!("{}", swarm::table::text(&rows, width));
     }
     Ok(ExitCode::SUCCESS)

@@ -1,14 +1,15 @@
 //! Looking at a cluster.
 
 use std::collections::BTreeMap;
-use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cluster::status::NodeStatus;
 use cluster::{Outer, logs, status};
+use swarm::columns;
 
 use super::Name;
+use crate::commands::terminal_width;
 
 #[derive(Debug, clap::Args)]
 pub struct Status {
@@ -57,9 +58,7 @@ pub async fn status(args: Status) -> anyhow::Result<ExitCode> {
         anstream::println!("{}", serde_json::to_string_pretty(&status)?);
         return Ok(ExitCode::SUCCESS);
     }
-    let terminal = std::io::stdout().is_terminal();
-    let width = terminal.then(|| terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0)));
-    anstream::print!("{}", table(&status.nodes, width));
+    anstream::print!("{}", table(&status.nodes, terminal_width()));
     for node in &status.nodes {
         for (port, here) in node.ports.iter().flat_map(|(port, here)| here.iter().map(move |here| (port, here))) {
             anstream::println!("port {port} of {} is {here} on this machine", node.name);
@@ -83,9 +82,8 @@ enum Engine {
 /// The nodes as text with aligned columns: in a terminal of `width` columns with so much of the engine's version as fits,
 /// and whole where no width is given.
 fn table(nodes: &[NodeStatus], width: Option<usize>) -> String {
-    let fits = |text: &String| width.is_none_or(|width| text.lines().all(|line| line.chars().count() <= width));
-    let tables = [Engine::Whole, Engine::Number].map(|engine| aligned(nodes, engine));
-    tables.into_iter().find(fits).unwrap_or_else(|| aligned(nodes, Engine::Hidden))
+    let tables = [Engine::Whole, Engine::Number, Engine::Hidden].map(|engine| aligned(nodes, engine));
+    columns::fitting(tables, width.unwrap_or(usize::MAX))
 }
 
 fn aligned(nodes: &[NodeStatus], engine: Engine) -> String {
@@ -101,16 +99,7 @@ fn aligned(nodes: &[NodeStatus], engine: Engine) -> String {
             row.to_vec()
         })
         .collect();
-    let mut text = String::new();
-    for row in &rows {
-        let cells = row.iter().enumerate().map(|(column, cell)| {
-            let width = rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-            format!("{cell:width$}")
-        });
-        text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        text.push('\n');
-    }
-    text
+    columns::aligned(&rows)
 }
 
 fn cells(node: &NodeStatus) -> [String; 7] {
