@@ -10,17 +10,14 @@ use kit::settings::show_size;
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 
-/// Why a body was not hashed, as its sender is told.
-pub type Refusal = (StatusCode, String);
-
 /// How much of a refused body is read and thrown away, so that its sender reads the refusal and not a reset connection.
 const LEFTOVER: usize = 64 << 20;
 
 /// How long that may take.
 const LEFTOVER_TIME: Duration = Duration::from_secs(5);
 
-/// The SHA-256 digest of a request's body in lowercase hexadecimal.
-pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<String, Refusal> {
+/// The SHA-256 digest of a request's body in lowercase hexadecimal, or why it was not hashed, as its sender is told.
+pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<String, (StatusCode, String)> {
     let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("hasher takes bodies of up to {}\n", show_size(limit)));
     let waits = request.headers().contains_key(header::EXPECT);
     let mut body = request.into_body();
@@ -32,14 +29,13 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
         return Err(too_large());
     }
     let slow = |_| (StatusCode::REQUEST_TIMEOUT, format!("nothing of the body arrived for {patience:?}\n"));
+    let broken = |_| (StatusCode::BAD_REQUEST, "the body ended before its announced length\n".to_owned());
     let mut hash = Sha256::new();
     let mut size = 0;
     while !body.is_end_stream()
         && let Some(frame) = timeout(patience, body.frame()).await.map_err(slow)?
     {
-        let Ok(data) = frame.map_err(broken)?.into_data() else {
-            continue;
-        };
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
         size += data.len() as u64;
         if size > limit {
             discard(body);
@@ -48,10 +44,6 @@ pub async fn digest(request: Request, limit: u64, patience: Duration) -> Result<
         hash.update(&data);
     }
     Ok(base16ct::lower::encode_string(&hash.finalize()))
-}
-
-fn broken(_: axum::Error) -> Refusal {
-    (StatusCode::BAD_REQUEST, "the body ended before its announced length\n".to_owned())
 }
 
 /// Reads the rest of a refused body beside the answer: a client that is still sending when the connection closes would

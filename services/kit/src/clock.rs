@@ -7,9 +7,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
-};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -27,9 +25,8 @@ pub async fn sleep(delay: Duration) {
 
 async fn by_descriptor(delay: Duration) -> io::Result<()> {
     let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-    let zero = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let value = Timespec { tv_sec: delay.as_secs() as i64, tv_nsec: i64::from(delay.subsec_nanos()) };
-    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: zero, it_value: value })?;
+    let once = Itimerspec { it_interval: Default::default(), it_value: delay.try_into().map_err(io::Error::other)? };
+    timerfd_settime(&timer, TimerfdTimerFlags::empty(), &once)?;
     // SAFETY: the descriptor is open, and an `OwnedFd` stays the same open file until it is dropped, which only the `AsyncFd` that
     // owns it does.
     let timer: AsyncFd<OwnedFd> = unsafe { AsyncFd::register_with_interest(timer, Interest::READABLE) }?;

@@ -12,8 +12,7 @@ pub fn name() -> String {
 
 /// Processor time that this process has used, in its own code and in the kernel.
 pub fn cpu_time() -> Duration {
-    let used = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(used.tv_sec.unsigned_abs(), used.tv_nsec.unsigned_abs() as u32)
+    clock_gettime(ClockId::ProcessCPUTime).try_into().expect("time that was used is not negative")
 }
 
 /// How many files and sockets this process may have open.
@@ -23,9 +22,7 @@ pub fn file_limit() -> u64 {
 
 /// Raises the limit of open files to what the system allows.
 pub fn raise_file_limit() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current < limit.maximum {
-        // A refusal leaves the lower limit, and accepting then waits for a free descriptor: nothing breaks.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    }
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    // A refusal leaves the lower limit, and accepting then waits for a free descriptor: nothing breaks.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
 }

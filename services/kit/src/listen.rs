@@ -4,6 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, SockFilter, SockRef, Socket, Type};
 use tokio::net::TcpListener;
 
@@ -15,12 +16,13 @@ pub const BACKLOG: i32 = 4096;
 /// # Errors
 /// Those of `socket`, `bind` and `listen`: the address is taken, not of this machine, or not permitted.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    match open(address) {
-        Err(error) if address.ip().is_unspecified() && lacks_ipv6(&error) => {
-            open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+    open(address).or_else(|error| match Errno::from_io_error(&error) {
+        // Where the kernel has no IPv6, and where it is switched off.
+        Some(Errno::AFNOSUPPORT | Errno::ADDRNOTAVAIL) if address.ip().is_unspecified() => {
+            open((Ipv4Addr::UNSPECIFIED, address.port()).into())
         }
-        other => other,
-    }
+        _ => Err(error),
+    })
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
@@ -62,11 +64,6 @@ pub fn end_handshakes(listener: &TcpListener) {
     if let Err(error) = SockRef::from(listener).attach_filter(&filter) {
         tracing::debug!(%error, "connections that begin in this moment may be reset");
     }
-}
-
-fn lacks_ipv6(error: &io::Error) -> bool {
-    // EAFNOSUPPORT where the kernel has no IPv6, EADDRNOTAVAIL where it is switched off.
-    matches!(error.raw_os_error(), Some(97)) || error.kind() == io::ErrorKind::AddrNotAvailable
 }
 
 #[cfg(test)]

@@ -28,10 +28,9 @@ pub fn install(args: &LogArgs) {
     // Its writer leaves colours out where nobody sees them.
     let builder =
         tracing_subscriber::fmt().with_writer(anstream::stderr).with_max_level(args.log_level).with_target(false);
-    let outcome = match args.log_format {
+    // Only tests start two services in one process; the first one's choice stands.
+    let _ = match args.log_format {
         Format::Plain => builder.with_ansi(true).try_init(),
         Format::Json => builder.json().try_init(),
     };
-    // Only tests start two services in one process; the first one's choice stands.
-    drop(outcome);
 }

@@ -1,6 +1,6 @@
 //! The files of a page, part of the program, and what the pages of all services have in common.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -54,10 +54,8 @@ fn is_known(asked: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 fn tag(content: &str) -> HeaderValue {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(content.as_bytes());
-    let text = format!("\"{:016x}\"", hasher.finish());
-    HeaderValue::from_str(&text).expect("hexadecimal digits in quotes are a header value")
+    let hash = BuildHasherDefault::<DefaultHasher>::new().hash_one(content);
+    format!("\"{hash:016x}\"").parse().expect("hexadecimal digits in quotes are a header value")
 }
 
 #[cfg(test)]

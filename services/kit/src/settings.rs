@@ -4,17 +4,11 @@ use std::time::Duration;
 
 use clap::Command;
 
-/// Units of size and their length in bytes.
-const SIZE_UNITS: [(&str, u64); 8] = [
-    ("", 1),
-    ("KiB", 1 << 10),
-    ("MiB", 1 << 20),
-    ("GiB", 1 << 30),
-    ("kB", 1_000),
-    ("MB", 1_000_000),
-    ("GB", 1_000_000_000),
-    ("B", 1),
-];
+/// Units of size in which one is shown, the largest first, and their length in bytes.
+const BINARY_UNITS: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("bytes", 1)];
+
+/// Those that are read as well.
+const OTHER_UNITS: [(&str, u64); 5] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000), ("B", 1), ("", 1)];
 
 /// The longest duration that a setting takes: a week. Longer ones are typing errors.
 const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -59,19 +53,17 @@ pub fn size(text: &str) -> Result<u64, String> {
     let text = text.trim();
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let wrong = || format!("`{text}` is not a size: write a whole number and B, KiB, MiB or GiB, as in `64MiB`");
-    let (_, factor) = SIZE_UNITS.iter().find(|(name, _)| *name == unit.trim_start()).ok_or_else(wrong)?;
+    let mut units = BINARY_UNITS.iter().chain(&OTHER_UNITS);
+    let (_, factor) = units.find(|(name, _)| *name == unit.trim_start()).ok_or_else(wrong)?;
     let value: u64 = number.parse().map_err(|_| wrong())?;
     value.checked_mul(*factor).ok_or_else(|| format!("`{text}` is more than 16 EiB"))
 }
 
 /// Writes a size as a person would: the largest binary unit that divides it.
 pub fn show_size(bytes: u64) -> String {
-    for (name, factor) in [("GiB", 1u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)] {
-        if bytes >= factor && bytes.is_multiple_of(factor) {
-            return format!("{} {name}", bytes / factor);
-        }
-    }
-    format!("{bytes} bytes")
+    let divides = |(_, factor): &&(&str, u64)| bytes >= *factor && bytes.is_multiple_of(*factor);
+    let (name, factor) = BINARY_UNITS.iter().find(divides).unwrap_or(&("bytes", 1));
+    format!("{} {name}", bytes / factor)
 }
 
 #[cfg(test)]

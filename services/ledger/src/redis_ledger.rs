@@ -71,10 +71,7 @@ impl RedisLedger {
     /// After an error, a time-out among them, the connection is given up: the next request asks the name for an address
     /// again, and finds the Redis that has taken the place of one whose host never said that it is gone.
     async fn ask<T: FromRedisValue>(&self, request: &Pipeline) -> Result<T, Error> {
-        let answer = match self.connection().await {
-            Ok(mut connection) => request.query_async(&mut connection).await,
-            Err(error) => Err(error),
-        };
+        let answer = async { request.query_async(&mut self.connection().await?).await }.await;
         if answer.is_err() {
             *self.open.lock().await = None;
         }

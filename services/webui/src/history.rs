@@ -1,7 +1,5 @@
 //! The last minutes, one sample a second.
 
-use std::collections::VecDeque;
-
 use serde::Serialize;
 
 /// How many seconds are kept.
@@ -12,10 +10,10 @@ pub const KEPT: u64 = 600;
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Sample(pub u64, pub f64, pub Option<f64>, pub Option<usize>, pub Option<f64>, pub Option<f64>);
 
-/// A ring of samples.
+/// Samples, the oldest first.
 #[derive(Debug, Default)]
 pub struct History {
-    samples: VecDeque<Sample>,
+    samples: Vec<Sample>,
     last: u64,
 }
 
@@ -24,10 +22,8 @@ impl History {
     pub fn push(&mut self, mut sample: Sample) {
         self.last += 1;
         sample.0 = self.last;
-        self.samples.push_back(sample);
-        while self.samples.front().is_some_and(|oldest| oldest.1 < sample.1 - KEPT as f64) {
-            self.samples.pop_front();
-        }
+        self.samples.push(sample);
+        self.samples.retain(|kept| kept.1 >= sample.1 - KEPT as f64);
     }
 
     /// The samples after a number, oldest first. A number that was never given out (by an earlier run of the program)
@@ -35,7 +31,7 @@ impl History {
     pub fn after(&self, number: u64) -> Vec<Sample> {
         let number = if number > self.last { 0 } else { number };
         let new = self.samples.partition_point(|sample| sample.0 <= number);
-        self.samples.range(new..).copied().collect()
+        self.samples[new..].to_vec()
     }
 }
 

@@ -4,7 +4,7 @@
 //! Workers that do not (those of the public application) are seen only in the count of hashes: a staircase, and the
 //! speed is the slope of the straight line through its last ten seconds.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use ledger::{Announcement, Mean};
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub struct Meter {
     /// When any worker announced itself last.
     heard: Option<f64>,
     /// When a worker announced what its requests to rng and hasher took.
-    times: VecDeque<(f64, Mean, Mean)>,
+    times: Vec<(f64, Mean, Mean)>,
     /// When the ledger was away last.
     away: Option<f64>,
 }
@@ -104,7 +104,9 @@ impl Meter {
         if !workers.is_empty() {
             self.heard = Some(now);
         }
-        let speed = self.tracks.values().map(|track| done(track, now)).sum::<f64>() / WINDOW;
+        let (begin, end) = (now - LAG - WINDOW, now - LAG);
+        let done = |track: &Track| (track.count(end) - track.count(begin)).max(0.0);
+        let speed = self.tracks.values().map(done).sum::<f64>() / WINDOW;
         let (before, sum) = self.announced.last().unwrap_or((now, 0.0));
         self.counted.push(now, hashes as f64);
         self.announced.push(now, sum + speed * (now - before));
@@ -125,7 +127,7 @@ impl Meter {
         for said in announcements {
             let track = self.tracks.entry(said.id.clone()).or_default();
             if track.hear(now, said) {
-                self.times.push_back((now, said.rng, said.hasher));
+                self.times.push((now, said.rng, said.hasher));
             }
             workers.push(track.show(now));
         }
@@ -158,20 +160,13 @@ impl Meter {
     }
 
     fn latency(&mut self, now: f64) -> Latency {
-        while self.times.front().is_some_and(|(time, ..)| *time < now - LATENCY) {
-            self.times.pop_front();
-        }
+        self.times.retain(|(time, ..)| *time >= now - LATENCY);
         let mean = |pick: fn(&(f64, Mean, Mean)) -> Mean| {
             let all = self.times.iter().map(pick).fold(Mean::default(), Mean::and);
             (all.count > 0).then(|| milliseconds(all.ms))
         };
         Latency { rng_ms: mean(|(_, rng, _)| *rng), hasher_ms: mean(|(_, _, hasher)| *hasher) }
     }
-}
-
-/// Hashes that a worker did in the window.
-fn done(track: &Track, now: f64) -> f64 {
-    (track.count(now - LAG) - track.count(now - LAG - WINDOW)).max(0.0)
 }
 
 #[cfg(test)]

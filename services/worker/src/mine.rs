@@ -47,9 +47,8 @@ impl Miner {
         let given = Instant::now();
         let digest = self.hasher.ask(bytes.clone(), stop).await?;
         let done = Instant::now();
-        let coin = digest
-            .starts_with(b"0")
-            .then(|| Coin { digest: String::from_utf8_lossy(&digest).into_owned(), bytes: bytes.to_vec() });
+        let text = || String::from_utf8_lossy(&digest).into_owned();
+        let coin = digest.starts_with(b"0").then(|| Coin { digest: text(), bytes: bytes.to_vec() });
         Some(Hash { coin, rng: given - asked, hasher: done - given, whole: done - began })
     }
 }
