@@ -15,7 +15,7 @@ use environments::{Docker, Labels, Scheduler, proxy};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use kit::metrics::Metrics;
-use kit::serve::{Limits, serve};
+use kit::serve::{Limits, Server, serve};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, UnixListener};
@@ -108,7 +108,7 @@ async fn an_environment_is_let_through_from_the_api_to_the_engine() {
     let (listener, stop) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), CancellationToken::new());
     let docker = Docker::new(&format!("tcp://{}", listener.local_addr().unwrap())).unwrap();
     let _stopped = stop.clone().drop_guard();
-    tokio::spawn(async move { serve(listener, app, &Metrics::new("proxy"), &Limits::default(), stop).await });
+    tokio::spawn(serve(listener, Server::new(app, &Metrics::new("proxy"), &Limits::default()), stop));
 
     let service = template().service(&name(1), "registry/rng:1", &labels());
     assert!(docker.create(service.clone()).await.unwrap());

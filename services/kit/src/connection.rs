@@ -18,14 +18,13 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tower::Service;
 
-use crate::serve::Server;
+use crate::server::Server;
 
 /// What a host and a port consist of beside letters and digits: RFC 3986, 3.2.2.
 const HOST_MARKS: &[u8] = b"-._~%!$&'()*+,;=:[]";
 
 /// Answers the requests of one connection until either side closes it.
-pub async fn serve(server: Arc<Server>, stream: TcpStream, activity: Arc<Activity>) {
-    let server = &*server;
+pub async fn serve(server: &Server, stream: TcpStream, activity: Arc<Activity>) {
     let service = service_fn(|request| {
         let in_flight = InFlight::begin(&activity, Bytes::new());
         async move {

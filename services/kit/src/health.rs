@@ -13,9 +13,10 @@ use hyper_util::rt::TokioIo;
 use socket2::{SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 use tower::Service;
 
-use crate::serve::Server;
+use crate::server::Server;
 
 /// How long the service has for its answer. Docker's own limit is 30 s unless a compose file sets another.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -52,18 +53,17 @@ fn connect(address: &SockAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Opens the socket for the checks of the service that `listener` is of.
-pub(crate) fn listen(listener: &TcpListener) -> io::Result<UnixListener> {
-    UnixListener::bind(socket_name(reachable(listener.local_addr()?)))
-}
-
-/// Answers checks, one at a time, until it is dropped or the system has no descriptor for one; checks then ask on the port.
-pub(crate) async fn answer(listener: UnixListener, server: Arc<Server>) {
-    while let Ok((stream, _)) = listener.accept().await {
-        let service = service_fn(|request| server.router.clone().call(request));
-        // Who asked knows how it ended.
-        let _ = timeout(PATIENCE, server.http.serve_connection(TokioIo::new(stream), service)).await;
-    }
+/// Answers the checks of the service that `listener` is of, one at a time, until the handle is dropped or the system has no
+/// descriptor for one; checks then ask on the port.
+pub(crate) fn answer(listener: &TcpListener, server: Arc<Server>) -> io::Result<AbortOnDropHandle<()>> {
+    let socket = UnixListener::bind(socket_name(reachable(listener.local_addr()?)))?;
+    Ok(AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Ok((stream, _)) = socket.accept().await {
+            let service = service_fn(|request| server.router.clone().call(request));
+            // Who asked knows how it ended.
+            let _ = timeout(PATIENCE, server.http.serve_connection(TokioIo::new(stream), service)).await;
+        }
+    })))
 }
 
 /// A socket on `[::]` takes IPv4 as well, and does so even where IPv6 is switched off.

@@ -6,7 +6,6 @@
 pub mod body;
 pub mod clock;
 mod connection;
-mod connections;
 pub mod health;
 pub mod host;
 pub mod listen;
@@ -15,6 +14,7 @@ pub mod metrics;
 pub mod ops;
 pub mod page;
 pub mod serve;
+mod server;
 pub mod settings;
 pub mod slots;
 pub mod start;

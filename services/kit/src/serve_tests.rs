@@ -1,9 +1,12 @@
+use axum::Router;
 use axum::routing::get;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
 use super::*;
+use crate::metrics::Metrics;
 use crate::ops;
+use crate::server::IDLE_GRACE;
 
 const LIMIT: Duration = Duration::from_millis(400);
 
@@ -112,8 +115,7 @@ async fn a_server_with_all_the_connections_it_takes_answers_its_health_check_and
     let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = listener.local_addr().unwrap();
     let limits = Limits { max_connections: 2, ..Limits::default() };
-    let (told, until_stopped) = (metrics.clone(), stop.clone());
-    let serving = tokio::spawn(async move { serve(listener, app, &told, &limits, until_stopped).await });
+    let serving = tokio::spawn(serve(listener, Server::new(app, &metrics, &limits), stop.clone()));
 
     let mut clients = Vec::new();
     // The last of them asks on the port, and waits behind the others.
@@ -144,7 +146,7 @@ async fn a_server_with_all_the_connections_it_takes_answers_its_health_check_and
 async fn draining_answers_what_is_in_flight_and_closes_the_rest() {
     let (server, _, mut client) = connected().await;
     ask(&mut client, "/slow").await;
-    until(|| server.connections.busy() == 1).await;
+    until(|| server.busy() == 1).await;
     let (cut, text) = tokio::join!(server.drain(), rest(client));
     assert_eq!(cut, 0);
     assert!(text.contains("connection: close") && text.ends_with("done"), "{text}");
@@ -167,7 +169,7 @@ async fn draining_waits_for_a_request_that_is_on_its_way() {
 async fn draining_waits_for_a_body_that_is_on_its_way() {
     let (server, _, mut client) = connected().await;
     ask(&mut client, "/large").await;
-    until(|| server.connections.busy() == 1).await;
+    until(|| server.busy() == 1).await;
     let slowly = async {
         let (mut got, mut piece) = (0, vec![0; 1 << 20]);
         loop {
@@ -187,7 +189,7 @@ async fn draining_waits_for_a_body_that_is_on_its_way() {
 async fn a_drain_that_takes_too_long_is_cut_off() {
     let (server, metrics, mut client) = connected_within(Duration::from_millis(100)).await;
     ask(&mut client, "/slow").await;
-    until(|| server.connections.busy() == 1).await;
+    until(|| server.busy() == 1).await;
     assert_eq!(server.drain().await, 1);
     assert_eq!(metrics.connections.get(), 0);
     // The connection is reset or closed; either way it ends without an answer.

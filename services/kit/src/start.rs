@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::logs::{self, LogArgs};
 use crate::metrics::Metrics;
-use crate::serve::{Limits, serve};
+use crate::serve::{Limits, Server, serve};
 use crate::{health, host, listen};
 
 /// What every program's command line has beside its own settings.
@@ -125,7 +125,7 @@ pub async fn serve_until_signal(
         Ok(listener) => listener,
         Err(reason) => return fail(service, &reason),
     };
-    let cut = serve(listener, router, metrics, limits, stop).await;
+    let cut = serve(listener, Server::new(router, metrics, limits), stop).await;
     if cut > 0 {
         tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
         return ExitCode::FAILURE;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use kit::metrics::Metrics;
-use kit::serve::{Limits, serve};
+use kit::serve::{Limits, Server, serve};
 use kit::start;
 
 use crate::{Outcome, Worker};
@@ -22,7 +22,7 @@ pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) ->
     tracing::info!(id = worker.account.id(), "mining");
     let serving = async {
         match listener {
-            Some(listener) => serve(listener, routes, &metrics, limits, stop.clone()).await,
+            Some(listener) => serve(listener, Server::new(routes, &metrics, limits), stop.clone()).await,
             None => 0,
         }
     };

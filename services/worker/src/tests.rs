@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use kit::serve::{Limits, serve};
+use kit::serve::{Limits, Server, serve};
 use tokio::time::timeout;
 
 use super::*;
@@ -15,7 +15,7 @@ fn server(app: Router) -> Target {
     let listener = kit::listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = listener.local_addr().unwrap().port();
     let stop = CancellationToken::new();
-    tokio::spawn(async move { serve(listener, app, &Metrics::new("test"), &Limits::default(), stop).await });
+    tokio::spawn(serve(listener, Server::new(app, &Metrics::new("test"), &Limits::default()), stop));
     Target::new("127.0.0.1", port)
 }
 

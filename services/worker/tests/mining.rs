@@ -9,7 +9,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse;
 use kit::metrics::Metrics;
-use kit::serve::{Limits, serve};
+use kit::serve::{self, Limits};
 use ledger::Ledger;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -33,7 +33,8 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let running = stop.clone().drop_guard();
-        tokio::spawn(async move { serve(listener, app, &Metrics::new("test"), &Limits::default(), stop).await });
+        let server = serve::Server::new(app, &Metrics::new("test"), &Limits::default());
+        tokio::spawn(serve::serve(listener, server, stop));
         Self { address, _running: running }
     }
 
