@@ -63,7 +63,7 @@ impl World {
     }
 
     fn answered(&self) -> u64 {
-        self.hasher.metric("hasher_request_service_seconds_count") as u64
+        self.hasher.metric("hasher_served_total") as u64
     }
 
     fn gains(&self, more: u64) {

@@ -21,6 +21,9 @@ use kit::metrics::Metrics;
 use kit::slots::{App, Slots};
 use kit::{clock, host, ops, settings};
 
+/// What is said to a wrong method or path.
+const ROUTES: &str = "hasher answers GET / and POST /\n";
+
 /// Settings of the service.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Config {
@@ -48,25 +51,23 @@ impl Default for Config {
 struct Service {
     config: Config,
     slots: Arc<Slots>,
-    greeting: String,
 }
 
 /// Builds the service.
 pub fn app(config: &Config, metrics: &Metrics) -> App {
-    let slots = Slots::new(config.concurrency);
-    metrics.register(|registry| slots.register(registry));
-    let greeting = format!("HASHER running on {}\n", host::name());
-    let service = Service { config: config.clone(), slots: slots.clone(), greeting };
+    let slots = Slots::new(config.concurrency, metrics);
+    let service = Service { config: config.clone(), slots: slots.clone() };
     let router = Router::new()
-        .route("/", get(greet).post(digest).fallback(wrong_method))
-        .fallback(wrong_path)
+        .route("/", get(greet).post(digest))
+        .method_not_allowed_fallback((StatusCode::METHOD_NOT_ALLOWED, ROUTES))
+        .fallback((StatusCode::NOT_FOUND, ROUTES))
         .with_state(Arc::new(service))
         .merge(ops::routes(metrics.clone(), || Ok(())));
     App { router, slots }
 }
 
-async fn greet(State(service): State<Arc<Service>>) -> String {
-    service.greeting.clone()
+async fn greet() -> String {
+    format!("HASHER running on {}\n", host::name())
 }
 
 async fn digest(State(service): State<Arc<Service>>, request: Request) -> Response {
@@ -80,14 +81,6 @@ async fn digest(State(service): State<Arc<Service>>, request: Request) -> Respon
         // In the middle of a body, what else arrives on the connection cannot be told from the rest of it.
         Err((status, reason)) => (status, [(header::CONNECTION, "close")], reason).into_response(),
     }
-}
-
-async fn wrong_method() -> impl IntoResponse {
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD,POST")], "hasher answers GET / and POST /\n")
-}
-
-async fn wrong_path() -> impl IntoResponse {
-    (StatusCode::NOT_FOUND, "hasher answers GET / and POST /\n")
 }
 
 #[cfg(test)]

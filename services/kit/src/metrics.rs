@@ -10,14 +10,15 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 
 use crate::host;
 
 /// The metrics of one service; clones share them.
 #[derive(Debug, Clone)]
 pub struct Metrics {
-    service: &'static str,
+    /// The service's name.
+    pub service: &'static str,
     registry: Arc<Mutex<Registry>>,
     /// Set when somebody asks.
     processor_time: Counter<f64, AtomicU64>,
@@ -37,29 +38,27 @@ impl Metrics {
         // A task's host name is the beginning of its container's id: by it a reader knows which task told this.
         registry.register("host", "The host or container that this runs in", Info::new([("name", host::name())]));
         // Under the name that Prometheus' own clients give it.
-        let processor_time = Counter::<f64, AtomicU64>::default();
+        let processor_time: Counter<f64, AtomicU64> = Counter::default();
         let help = "Processor time that this process has used";
         registry.register_with_unit("process_cpu", help, Unit::Seconds, processor_time.clone());
-        let registry = Arc::new(Mutex::new(registry));
-        let answers = Family::default();
+        let own = registry.sub_registry_with_prefix(service);
+        let answers: Family<_, Counter> = Family::default();
+        own.register("requests", "Requests answered, by status", answers.clone());
+        let connections = Gauge::default();
+        own.register("connections", "Connections that are open now", connections.clone());
         let answers_ok = answers.get_or_create_owned(&[("code", StatusCode::OK.as_u16())]);
-        let metrics = Self {
-            service,
-            registry,
-            processor_time,
-            answers,
-            answers_ok,
-            answered: Counter::default(),
-            connections: Gauge::default(),
-        };
-        metrics.register(|registry| {
-            registry.register("requests", "Requests answered, by status", metrics.answers.clone());
-            registry.register("connections", "Connections that are open now", metrics.connections.clone());
-        });
-        metrics
+        let (registry, answered) = (Arc::new(Mutex::new(registry)), Counter::default());
+        Self { service, registry, processor_time, answers, answers_ok, answered, connections }
     }
 
-    /// Lets a service add metrics of its own.
+    /// Makes a metric that is shown with the others.
+    pub fn add<M: Metric + Clone + Default>(&self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.register(|registry| registry.register(name, help, metric.clone()));
+        metric
+    }
+
+    /// Lets a service register what it has made itself.
     pub fn register(&self, add: impl FnOnce(&mut Registry)) {
         add(self.registry.lock().sub_registry_with_prefix(self.service));
     }

@@ -2,7 +2,7 @@
 //!
 //! The account is two integrals over time: busy slots and waiting requests. Their growth over a window, divided by the
 //! window, is the mean number busy (divided by the slots: the utilisation) and the mean length of the queue, exact for
-//! any window, however seldom one looks.
+//! any window, however seldom one looks. Divided by the requests served meanwhile, it is the mean time of a request in either.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,11 +13,10 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Unit;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::duration_buckets;
+use crate::metrics::Metrics;
 
 /// A service with slots: its routes, and the slots for those who run it in their own process.
 #[derive(Debug)]
@@ -35,11 +34,11 @@ pub struct Slots {
     pub concurrency: u32,
     /// Hands out slots in order of arrival.
     semaphore: Arc<Semaphore>,
-    queue: Arc<Place>,
-    service: Arc<Place>,
+    queue: Arc<Mutex<Level>>,
+    service: Arc<Mutex<Level>>,
 }
 
-/// How many requests are in one place.
+/// How many requests are in one place, the queue or in service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Level {
     /// How many now.
@@ -53,77 +52,45 @@ pub struct Level {
 }
 
 impl Slots {
-    /// So many slots; 0 for no limit.
-    pub fn new(concurrency: u32) -> Arc<Self> {
+    /// So many slots; 0 for no limit. `metrics` show their account.
+    pub fn new(concurrency: u32, metrics: &Metrics) -> Arc<Self> {
         // Without a limit there are more slots than there can be requests.
-        let slots = if concurrency == 0 { Semaphore::MAX_PERMITS } else { concurrency as usize };
-        let semaphore = Arc::new(Semaphore::new(slots));
-        Arc::new(Self { concurrency, semaphore, queue: Place::new(), service: Place::new() })
+        let permits = if concurrency == 0 { Semaphore::MAX_PERMITS } else { concurrency as usize };
+        let semaphore = Arc::new(Semaphore::new(permits));
+        let empty = Level { now: 0, time: Duration::ZERO, left: 0, until: Instant::now() };
+        let place = || Arc::new(Mutex::new(empty));
+        let slots = Arc::new(Self { concurrency, semaphore, queue: place(), service: place() });
+        metrics.register(|registry| registry.register_collector(Box::new(Shown(slots.clone()))));
+        slots
     }
 
     /// Waits for a slot, in order of arrival. The slot is free again when the turn is dropped.
     pub async fn take(&self) -> Turn {
-        let semaphore = self.semaphore.clone();
-        // While anybody waits, none is free: who comes later cannot get in front.
-        let permit = if let Ok(free) = semaphore.clone().try_acquire_owned() {
-            self.queue.times.observe(0.0);
-            free
-        } else {
-            let _waiting = self.queue.enter();
-            semaphore.acquire_owned().await.expect("nobody closes it")
-        };
-        Turn { _in_service: self.service.enter(), _permit: permit }
+        let waiting = Counted::enter(&self.queue);
+        let permit = self.semaphore.clone().acquire_owned().await.expect("nobody closes it");
+        drop(waiting);
+        Turn { _in_service: Counted::enter(&self.service), _permit: permit }
     }
 
     /// Requests that wait for a slot, up to now.
     pub fn waiting(&self) -> Level {
-        self.queue.change(Instant::now(), 0)
+        self.queue.lock().change(Instant::now(), 0)
     }
 
     /// Requests that hold a slot, up to now.
     pub fn busy(&self) -> Level {
-        self.service.change(Instant::now(), 0)
-    }
-
-    /// Adds the account to what `/metrics` shows.
-    pub fn register(self: &Arc<Self>, registry: &mut Registry) {
-        let (queue, service) = (self.queue.times.clone(), self.service.times.clone());
-        let help = "Time from a request's arrival until it has a slot";
-        registry.register_with_unit("request_queue", help, Unit::Seconds, queue);
-        registry.register_with_unit("request_service", "Time that a request holds a slot", Unit::Seconds, service);
-        registry.register_collector(Box::new(Shown(self.clone())));
+        self.service.lock().change(Instant::now(), 0)
     }
 }
 
-/// Where requests are for a time, in the queue or in service.
-#[derive(Debug)]
-struct Place {
-    level: Mutex<Level>,
-    times: Histogram,
-}
-
-impl Place {
-    fn new() -> Arc<Self> {
-        let level = Level { now: 0, time: Duration::ZERO, left: 0, until: Instant::now() };
-        Arc::new(Self { level: Mutex::new(level), times: Histogram::new(duration_buckets()) })
-    }
-
-    fn enter(self: &Arc<Self>) -> Counted {
-        let since = Instant::now();
-        self.change(since, 1);
-        Counted { place: self.clone(), since }
-    }
-
-    /// Brings the integral up to `now`, then lets so many come, or go.
-    fn change(&self, now: Instant, by: i32) -> Level {
-        let level = &mut *self.level.lock();
-        // Threads may take the lock in another order than they read the clock.
-        let passed = now.saturating_duration_since(level.until);
-        level.until += passed;
-        level.time += passed * level.now;
-        level.now = level.now.wrapping_add_signed(by);
-        level.left += u64::from(by < 0);
-        *level
+impl Level {
+    /// Brings the integral up to `now`, then lets so many come, or go. The clock is read under the lock, so it does not go back.
+    fn change(&mut self, now: Instant, by: i32) -> Self {
+        self.time += (now - self.until) * self.now;
+        self.until = now;
+        self.now = self.now.wrapping_add_signed(by);
+        self.left += u64::from(by < 0);
+        *self
     }
 }
 
@@ -137,16 +104,18 @@ pub struct Turn {
 
 /// A request that is in a place until this is dropped; also by giving up.
 #[derive(Debug)]
-struct Counted {
-    place: Arc<Place>,
-    since: Instant,
+struct Counted(Arc<Mutex<Level>>);
+
+impl Counted {
+    fn enter(place: &Arc<Mutex<Level>>) -> Self {
+        place.lock().change(Instant::now(), 1);
+        Self(place.clone())
+    }
 }
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        let now = Instant::now();
-        self.place.times.observe((now - self.since).as_secs_f64());
-        self.place.change(now, -1);
+        self.0.lock().change(Instant::now(), -1);
     }
 }
 
@@ -163,6 +132,7 @@ impl Collector for Shown {
         show("busy", help, Some(&Unit::Seconds), &ConstCounter::new(busy.time.as_secs_f64()))?;
         let help = "Time that requests waited for a slot, summed over the requests";
         show("waiting", help, Some(&Unit::Seconds), &ConstCounter::new(waiting.time.as_secs_f64()))?;
+        show("served", "Requests that have given their slot back", None, &ConstCounter::new(busy.left))?;
         let help = "Requests that can be served at a time; 0 for no limit";
         show("slots", help, None, &ConstGauge::new(i64::from(self.0.concurrency)))?;
         show("requests_in_service", "Requests that hold a slot now", None, &ConstGauge::new(i64::from(busy.now)))?;
@@ -174,9 +144,13 @@ impl Collector for Shown {
 mod tests {
     use super::*;
 
+    fn slots(concurrency: u32) -> Arc<Slots> {
+        Slots::new(concurrency, &Metrics::new("test"))
+    }
+
     #[tokio::test]
     async fn one_slot_serves_in_order_of_arrival() {
-        let slots = Slots::new(1);
+        let slots = slots(1);
         let first = slots.take().await;
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiters = Vec::new();
@@ -201,7 +175,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_that_gives_up_leaves_the_queue() {
-        let slots = Slots::new(1);
+        let slots = slots(1);
         let held = slots.take().await;
         let waiter = tokio::spawn({
             let slots = slots.clone();
@@ -220,18 +194,18 @@ mod tests {
 
     #[test]
     fn the_integrals_are_the_levels_over_time() {
-        let place = Place::new();
-        let start = place.level.lock().until;
+        let start = Instant::now();
+        let mut level = Level { now: 0, time: Duration::ZERO, left: 0, until: start };
         let second = Duration::from_secs(1);
-        place.change(start, 1);
-        place.change(start + second, 2);
-        let end = place.change(start + 3 * second, -3);
+        level.change(start, 1);
+        level.change(start + second, 2);
+        let end = level.change(start + 3 * second, -3);
         assert_eq!((end.now, end.time), (0, 7 * second));
     }
 
     #[tokio::test]
     async fn no_limit_means_no_queue() {
-        let slots = Slots::new(0);
+        let slots = slots(0);
         let turns = [slots.take().await, slots.take().await, slots.take().await];
         assert_eq!(slots.busy().now, 3);
         drop(turns);

@@ -51,20 +51,18 @@ impl Default for Config {
 struct Service {
     config: Config,
     slots: Arc<Slots>,
-    greeting: String,
 }
 
 type Shared = State<Arc<Service>>;
 
 /// Builds the service.
 pub fn app(config: &Config, metrics: &Metrics) -> App {
-    let slots = Slots::new(config.concurrency);
-    metrics.register(|registry| slots.register(registry));
-    let greeting = format!("RNG running on {}\n", host::name());
-    let service = Service { config: config.clone(), slots: slots.clone(), greeting };
+    let slots = Slots::new(config.concurrency, metrics);
+    let service = Service { config: config.clone(), slots: slots.clone() };
     let router = Router::new()
-        .route("/", get(greet).fallback(wrong_method))
-        .route("/{n}", get(random).fallback(wrong_method))
+        .route("/", get(greet))
+        .route("/{n}", get(random))
+        .method_not_allowed_fallback(wrong_method)
         .fallback(wrong_path)
         .with_state(Arc::new(service))
         .merge(ops::routes(metrics.clone(), || Ok(())));
@@ -73,18 +71,17 @@ pub fn app(config: &Config, metrics: &Metrics) -> App {
 
 async fn greet(State(service): Shared) -> String {
     let _turn = service.slots.take().await;
-    service.greeting.clone()
+    format!("RNG running on {}\n", host::name())
 }
 
 async fn random(State(service): Shared, Path(n): Path<String>) -> Response {
     let turn = service.slots.take().await;
     let limit = service.config.max_bytes;
     let Some(size) = parse(&n, limit) else {
-        let message = format!(
-            "`{n}` is not a number of bytes: ask for a whole number from 0 to {limit} ({}), as in /32\n",
-            settings::show_size(limit)
-        );
-        return (StatusCode::BAD_REQUEST, message).into_response();
+        let shown = settings::show_size(limit);
+        let reason =
+            format!("`{n}` is no number of bytes: ask for a whole one from 0 to {limit} ({shown}), as in /32\n");
+        return (StatusCode::BAD_REQUEST, reason).into_response();
     };
     clock::sleep(service.config.delay).await;
     answer(size, turn)
@@ -92,7 +89,7 @@ async fn random(State(service): Shared, Path(n): Path<String>) -> Response {
 
 async fn wrong_method(State(service): Shared) -> impl IntoResponse {
     let _turn = service.slots.take().await;
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")], "rng answers GET and HEAD\n")
+    (StatusCode::METHOD_NOT_ALLOWED, "rng answers GET and HEAD\n")
 }
 
 async fn wrong_path(State(service): Shared) -> impl IntoResponse {
