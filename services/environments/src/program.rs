@@ -106,7 +106,7 @@ impl Server {
         start::on_one_thread(&self.logs, async {
             let metrics = Metrics::new("environments");
             match app(&metrics) {
-                Ok(app) => start::serve_until_signal("environments", self.listen, app, &metrics, &self.limits).await,
+                Ok(app) => start::serve_until_signal(self.listen, app, &metrics, &self.limits).await,
                 Err(reason) => start::usage("environments", &reason),
             }
         })

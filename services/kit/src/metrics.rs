@@ -82,12 +82,6 @@ impl Metrics {
     }
 }
 
-/// Bounds of the histograms of time, in seconds: 1, 2 and 5 of every decade from 50 µs to 20 s.
-pub fn duration_buckets() -> impl Iterator<Item = f64> {
-    [50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0]
-        .into_iter()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

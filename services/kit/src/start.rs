@@ -1,6 +1,5 @@
 //! From settings to a running service: runtime, socket, signals, and an exit code.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -63,7 +62,7 @@ pub fn service(
     }
     on_one_thread(&common.logs, async {
         let metrics = Metrics::new(name);
-        serve_until_signal(name, listen, app(&metrics), &metrics, &common.limits).await
+        serve_until_signal(listen, app(&metrics), &metrics, &common.limits).await
     })
 }
 
@@ -86,17 +85,15 @@ pub fn usage(service: &str, reason: &str) -> ExitCode {
 pub fn on_one_thread(logs: &LogArgs, program: impl Future<Output = ExitCode>) -> ExitCode {
     logs::install(logs);
     host::raise_file_limit();
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime.block_on(program),
-        Err(error) => fail("runtime", &format!("cannot start: {error}")),
-    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a program may have a few file descriptors").block_on(program)
 }
 
 /// Opens the listening socket of a service, and logs where it is.
 ///
 /// # Errors
-/// One line that names the settings to change.
-pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
+/// That of a program that has printed one line, which names the settings to change.
+pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, ExitCode> {
     let listener = listen::bind(listen).map_err(|error| {
         let setting = format!("--listen, {}_LISTEN", service.to_uppercase());
         let remedy = match error.kind() {
@@ -104,7 +101,7 @@ pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
             std::io::ErrorKind::PermissionDenied => "ports below 1024 need root, choose a higher one",
             _ => "choose an address of this machine",
         };
-        format!("cannot listen on {listen}: {error}; {remedy} with {setting}")
+        fail(service, &format!("cannot listen on {listen}: {error}; {remedy} with {setting}"))
     })?;
     if let Ok(address) = listener.local_addr() {
         tracing::info!(%address, "{service} listens");
@@ -113,21 +110,16 @@ pub fn open(service: &str, listen: SocketAddr) -> Result<TcpListener, String> {
 }
 
 /// Serves until SIGTERM or ^C, then drains; the exit code is 1 where connections had to be cut off.
-pub async fn serve_until_signal(
-    service: &str,
-    listen: SocketAddr,
-    router: Router,
-    metrics: &Metrics,
-    limits: &Limits,
-) -> ExitCode {
+pub async fn serve_until_signal(listen: SocketAddr, router: Router, metrics: &Metrics, limits: &Limits) -> ExitCode {
     let stop = stop_on_signals();
-    let listener = match open(service, listen) {
-        Ok(listener) => listener,
-        Err(reason) => return fail(service, &reason),
-    };
-    let cut = serve(listener, Server::new(router, metrics, limits), stop).await;
-    if cut > 0 {
-        tracing::warn!(connections = cut, "stopped; requests in flight took longer than the drain timeout");
+    let Ok(listener) = open(metrics.service, listen) else { return ExitCode::FAILURE };
+    stopped(serve(listener, Server::new(router, metrics, limits), stop).await, metrics)
+}
+
+/// Logs that a service has stopped; the exit code is 1 where connections had to be cut off.
+pub fn stopped(cut_off: usize, metrics: &Metrics) -> ExitCode {
+    if cut_off > 0 {
+        tracing::warn!(connections = cut_off, "stopped; requests in flight took longer than the drain timeout");
         return ExitCode::FAILURE;
     }
     tracing::info!(answers = metrics.answered.get(), "stopped");

@@ -132,7 +132,7 @@ pub async fn run(config: Config, listen: SocketAddr, limits: &Limits) -> ExitCod
     let metrics = Metrics::new("session");
     let sockets = TaskTracker::new();
     let router = app(config, &metrics, stop, sockets.clone());
-    let code = start::serve_until_signal("session", listen, router, &metrics, limits).await;
+    let code = start::serve_until_signal(listen, router, &metrics, limits).await;
     sockets.close();
     // A visitor who does not take the farewell is not waited for.
     let _ = tokio::time::timeout(FAREWELL, sockets.wait()).await;

@@ -1,18 +1,19 @@
 //! What a worker has done: hashes and coins to be committed, times and failures to be told.
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use kit::host;
-use kit::metrics::duration_buckets;
+use kit::metrics::Metrics;
 use ledger::{Announcement, Batch, Coin, Mean};
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram as Buckets;
-use prometheus_client::registry::{Registry, Unit};
-use tokio::sync::Notify;
+use prometheus_client::registry::Unit;
+use tokio::sync::watch;
 
 use crate::Outcome;
 
@@ -20,16 +21,23 @@ use crate::Outcome;
 /// grows without bound: with the usual delays that is a day, at full speed some seconds.
 pub const MOST_COINS: usize = 20_000;
 
+/// Bounds of the histogram of loops' times, in seconds: 1, 2 and 5 of every decade from 50 µs to 20 s.
+const TIMES: [f64; 18] =
+    [50e-6, 100e-6, 200e-6, 500e-6, 1e-3, 2e-3, 5e-3, 10e-3, 20e-3, 50e-3, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0];
+
 /// Times of loops are told in so many binary digits: to 0.1 %.
 const DIGITS: u32 = 10;
 
 /// The books of one worker, shared by its loops.
 #[derive(Debug)]
 pub struct Account {
+    /// The name under which the worker announces itself and commits batches.
+    pub id: String,
     began: Instant,
     most_coins: usize,
     books: Mutex<Books>,
-    room: Notify,
+    /// How many coins the next batch has already.
+    kept: watch::Sender<usize>,
     coins: Counter,
     failures: Family<[(&'static str, &'static str); 2], Counter>,
     loop_times: Buckets,
@@ -59,30 +67,26 @@ pub struct Hash {
 
 impl Account {
     /// Empty books of a worker with so many loops, and room for so many coins that are not committed.
-    pub fn new(loops: u32, most_coins: usize) -> Self {
+    pub fn new(loops: u32, most_coins: usize, metrics: &Metrics) -> Self {
         let host = host::name();
         let id = format!("{host}-{:08x}", rand::random::<u32>());
-        let told = Announcement { id, host, started: ledger::now(), loops, ..Announcement::default() };
+        let told = Announcement { id: id.clone(), host, started: ledger::now(), loops, ..Announcement::default() };
         let ledger = Some("Redis has not answered yet".to_owned());
         let (loop_times, batch) = (BTreeMap::new(), Batch { number: 1, ..Batch::default() });
+        let times = Buckets::new(TIMES);
+        metrics
+            .register(|registry| registry.register_with_unit("loop", "Time of a loop", Unit::Seconds, times.clone()));
         Self {
+            id,
             began: Instant::now(),
             most_coins,
             books: Mutex::new(Books { told, loop_times, batch, ledger }),
-            room: Notify::new(),
-            coins: Counter::default(),
-            failures: Family::default(),
-            loop_times: Buckets::new(duration_buckets()),
-            uncommitted: Gauge::default(),
+            kept: watch::Sender::default(),
+            coins: metrics.add("coins", "Hashes that were coins"),
+            failures: metrics.add("failures", "Requests that failed, by service and cause"),
+            loop_times: times,
+            uncommitted: metrics.add("uncommitted_hashes", "Hashes that the ledger has not taken yet"),
         }
-    }
-
-    /// Registers what `/metrics` shows.
-    pub fn register(&self, registry: &mut Registry) {
-        registry.register("coins", "Hashes that were coins", self.coins.clone());
-        registry.register("failures", "Requests that failed, by service and cause", self.failures.clone());
-        registry.register_with_unit("loop", "Time of a whole loop", Unit::Seconds, self.loop_times.clone());
-        registry.register("uncommitted_hashes", "Hashes that the ledger has not taken yet", self.uncommitted.clone());
     }
 
     /// Accepts a hash: from now on it will be counted.
@@ -99,6 +103,7 @@ impl Account {
         if let Some(coin) = hash.coin {
             self.coins.inc();
             batch.coins.push(coin);
+            self.kept.send_replace(batch.coins.len());
             if batch.coins.len() == self.most_coins {
                 tracing::warn!(coins = self.most_coins, "mining pauses until the coins found are committed");
             }
@@ -107,23 +112,15 @@ impl Account {
 
     /// Waits while too many coins are not committed.
     pub async fn has_room(&self) {
-        loop {
-            let freed = self.room.notified();
-            if self.books.lock().batch.coins.len() < self.most_coins {
-                return;
-            }
-            freed.await;
-        }
+        let _ = self.kept.subscribe().wait_for(|kept| *kept < self.most_coins).await;
     }
 
     /// Takes what no batch holds yet as the next one, if there is anything.
     pub fn take(&self) -> Option<Batch> {
-        let mut books = self.books.lock();
-        let next = Batch { number: books.batch.number + 1, ..Batch::default() };
-        let taken = (books.batch.hashes > 0).then(|| std::mem::replace(&mut books.batch, next));
-        drop(books);
-        self.room.notify_waiters();
-        taken
+        let batch = &mut self.books.lock().batch;
+        let next = Batch { number: batch.number + 1, ..Batch::default() };
+        self.kept.send_replace(0);
+        (batch.hashes > 0).then(|| mem::replace(batch, next))
     }
 
     /// The ledger has taken so many hashes.
@@ -151,11 +148,6 @@ impl Account {
     /// Ready while the ledger answers.
     pub fn ready(&self) -> Result<(), String> {
         self.books.lock().ledger.clone().map_or(Ok(()), Err)
-    }
-
-    /// The name under which the worker announces itself and commits batches.
-    pub fn id(&self) -> String {
-        self.books.lock().told.id.clone()
     }
 
     /// What there is to tell; begins new means.

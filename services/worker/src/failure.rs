@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-/// Why a request to rng or hasher failed.
+/// Why a request to rng or hasher failed. The name of the variant is the cause that metrics and the log tell.
 #[derive(Debug, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Failure {
@@ -25,11 +25,4 @@ pub enum Failure {
     /// An answer that is too long, or not the thing asked for.
     #[error("answered with {0}")]
     Wrong(&'static str),
-}
-
-impl Failure {
-    /// The kind of failure in one word, as the label of a metric.
-    pub fn cause(&self) -> &'static str {
-        self.into()
-    }
 }

@@ -1,6 +1,7 @@
 //! Handing hashes and coins to the ledger, in numbered batches, and telling everybody how it goes.
 
 use std::convert::Infallible;
+use std::mem::{self, Discriminant};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,8 +25,8 @@ pub struct Flusher<'a> {
     /// The batch whose commit has not been confirmed. It is committed again as it is: only then is its number a protection
     /// against counting twice.
     pub in_hand: Option<Batch>,
-    /// Since when the ledger takes nothing, and whether it is full.
-    pub away: Option<(Instant, bool)>,
+    /// What is wrong with the ledger while it takes nothing: it is away, or full.
+    pub trouble: Option<Discriminant<Error>>,
 }
 
 impl Flusher<'_> {
@@ -59,7 +60,7 @@ impl Flusher<'_> {
             }
             tokio::time::sleep(LAST_PAUSE).await;
         }
-        if let Err(error) = self.worker.ledger.withdraw(&self.worker.account.id()).await {
+        if let Err(error) = self.worker.ledger.withdraw(&self.worker.account.id).await {
             // It expires by itself.
             tracing::debug!(%error, "the announcement could not be withdrawn");
         }
@@ -70,7 +71,7 @@ impl Flusher<'_> {
         let Worker { ledger, account, .. } = self.worker;
         self.in_hand = self.in_hand.take().or_else(|| account.take());
         if let Some(batch) = &self.in_hand {
-            ledger.commit(&account.id(), batch).await?;
+            ledger.commit(&account.id, batch).await?;
             account.committed(batch.hashes);
             self.in_hand = None;
         }
@@ -86,21 +87,14 @@ impl Flusher<'_> {
 
     /// One line when the ledger goes, or turns out to be full; one when it is back.
     fn note(&mut self, outcome: Result<(), Error>) {
-        self.worker.account.set_ledger(outcome.as_ref().err().map(ToString::to_string));
-        match outcome {
-            Ok(()) => {
-                if let Some((since, _)) = self.away.take() {
-                    let seconds = since.elapsed().as_secs_f64();
-                    tracing::info!(seconds, "Redis takes hashes again; what was mined is counted");
-                }
-            }
-            Err(reason) => {
-                let full = matches!(reason, Error::Full);
-                if self.away.is_none_or(|(_, before)| before != full) {
-                    tracing::warn!(%reason, "Redis takes nothing; mining goes on, and hashes are kept until it does");
-                }
-                self.away = Some((self.away.map_or_else(Instant::now, |(since, _)| since), full));
+        let error = outcome.err();
+        let before = mem::replace(&mut self.trouble, error.as_ref().map(mem::discriminant));
+        if self.trouble != before {
+            match &error {
+                Some(reason) => tracing::warn!(%reason, "Redis takes nothing; mining goes on, and hashes are kept"),
+                None => tracing::info!("Redis takes hashes again; what was mined is counted"),
             }
         }
+        self.worker.account.set_ledger(error.map(|reason| reason.to_string()));
     }
 }

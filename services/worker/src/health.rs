@@ -28,7 +28,6 @@ pub struct Health {
 
 #[derive(Debug)]
 struct Trouble {
-    since: Instant,
     last: Instant,
     failures: u64,
     /// The causes that have been logged.
@@ -45,39 +44,33 @@ impl Health {
 
     /// Takes note of a request's outcome.
     pub fn note<T>(&self, outcome: &Result<T, Failure>) {
+        let mut state = self.trouble.lock();
         match outcome {
-            Ok(_) => self.note_success(),
-            Err(failure) => self.note_failure(failure),
+            Ok(_) => {
+                let Some(trouble) = &mut *state else { return };
+                if trouble.down.take().is_some() {
+                    self.recovered.notify_waiters();
+                }
+                if trouble.last.elapsed() >= CALM {
+                    tracing::info!(service = self.service, failures = trouble.failures, "it answers again");
+                    *state = None;
+                }
+            }
+            Err(failure) => {
+                let (now, cause) = (Instant::now(), failure.into());
+                self.account.failed(self.service, cause);
+                let trouble =
+                    state.get_or_insert_with(|| Trouble { last: now, failures: 0, told: Vec::new(), down: None });
+                trouble.last = now;
+                trouble.failures += 1;
+                trouble.down = Some(failure.to_string());
+                if !trouble.told.contains(&cause) {
+                    trouble.told.push(cause);
+                    tracing::warn!(service = self.service, cause, %failure, "it fails; trying again until it answers");
+                }
+                self.failed.notify_one();
+            }
         }
-    }
-
-    fn note_success(&self) {
-        let mut state = self.trouble.lock();
-        let Some(trouble) = &mut *state else { return };
-        if trouble.down.take().is_some() {
-            self.recovered.notify_waiters();
-        }
-        if trouble.last.elapsed() >= CALM {
-            let seconds = (trouble.last - trouble.since).as_secs_f64();
-            tracing::info!(service = self.service, failures = trouble.failures, seconds, "it answers again");
-            *state = None;
-        }
-    }
-
-    fn note_failure(&self, failure: &Failure) {
-        let (now, cause) = (Instant::now(), failure.cause());
-        self.account.failed(self.service, cause);
-        let mut state = self.trouble.lock();
-        let begun = || Trouble { since: now, last: now, failures: 0, told: Vec::new(), down: None };
-        let trouble = state.get_or_insert_with(begun);
-        trouble.last = now;
-        trouble.failures += 1;
-        trouble.down = Some(failure.to_string());
-        if !trouble.told.contains(&cause) {
-            trouble.told.push(cause);
-            tracing::warn!(service = self.service, cause, %failure, "it fails; trying again until it answers");
-        }
-        self.failed.notify_one();
     }
 
     /// What the worker waits for, while the service gives no good answers.

@@ -20,9 +20,8 @@ mod upstream;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use kit::metrics::Metrics;
-use kit::{ops, settings};
+use kit::settings;
 use ledger::Ledger;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
@@ -81,21 +80,16 @@ pub struct Outcome {
 pub struct Worker {
     config: Config,
     ledger: Ledger,
+    metrics: Metrics,
     account: Arc<Account>,
 }
 
 impl Worker {
     /// A worker with an id of its own: its host's name and a random part.
     pub fn new(config: Config, ledger: Ledger) -> Self {
-        let account = Arc::new(Account::new(config.loops, MOST_COINS));
-        Self { config, ledger, account }
-    }
-
-    /// The routes for operators: `/healthz`, `/readyz` and `/metrics`.
-    pub fn routes(&self, metrics: &Metrics) -> Router {
-        metrics.register(|registry| self.account.register(registry));
-        let account = self.account.clone();
-        ops::routes(metrics.clone(), move || account.ready())
+        let metrics = Metrics::new("worker");
+        let account = Arc::new(Account::new(config.loops, MOST_COINS, &metrics));
+        Self { config, ledger, metrics, account }
     }
 
     /// Mines until `stop` is cancelled. Then loops under way finish, and what is left is committed; both together may take
@@ -103,14 +97,12 @@ impl Worker {
     pub async fn run(self, stop: CancellationToken, drain: Duration) -> Outcome {
         let upstreams = [Upstream::rng(&self.config, &self.account), Upstream::hasher(&self.config, &self.account)];
         let mut loops = self.start_loops(&upstreams, &stop);
-        let mut flusher = Flusher { worker: &self, upstreams: &upstreams, in_hand: None, away: None };
+        let mut flusher = Flusher { worker: &self, upstreams: &upstreams, in_hand: None, trouble: None };
         let mining = async {
             stop.cancelled().await;
             let deadline = Instant::now() + drain;
             if timeout_at(deadline, async { while loops.join_next().await.is_some() {} }).await.is_err() {
-                tracing::warn!(
-                    "loops under way took longer than the drain timeout; they are given up, and not counted"
-                );
+                tracing::warn!("loops under way took longer than the drain timeout, and are not counted");
                 loops.shutdown().await;
             }
             deadline

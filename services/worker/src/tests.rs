@@ -1,5 +1,6 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use axum::Router;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use kit::serve::{Limits, Server, serve};
@@ -41,7 +42,7 @@ async fn a_worker_with_as_many_coins_as_fit_pauses_and_stops_at_once_with_nothin
     let config = Config { loops: 4, flush_interval: Duration::from_secs(3600), ..quick() };
     let ledger = ledger::in_memory();
     let mut worker = Worker::new(config, ledger.clone());
-    worker.account = Arc::new(Account::new(4, 100));
+    worker.account = Arc::new(Account::new(4, 100, &worker.metrics));
     let account = worker.account.clone();
     // Something is flushed in the first moment, of which the books know nothing any more.
     let stop = CancellationToken::new();

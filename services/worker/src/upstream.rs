@@ -41,10 +41,8 @@ pub struct Upstream {
     target: Target,
     keep_alive: bool,
     timeout: Duration,
-    /// Method, path and headers: the same every time.
-    head: Request<()>,
-    /// The body that a prober sends.
-    sample: Bytes,
+    /// Method, path and headers are the same every time; the body is the one that a prober sends.
+    question: Request<Bytes>,
     /// What is wrong with an answer.
     fault: fn(&[u8]) -> Option<&'static str>,
     /// How it is doing.
@@ -56,7 +54,9 @@ impl Upstream {
     pub fn rng(config: &Config, account: &Arc<Account>) -> Arc<Self> {
         let fault = |bytes: &[u8]| (bytes.len() != SIZE).then_some("another number of bytes than asked for");
         let head = Request::get(format!("{}/{SIZE}", config.rng_url.base));
-        Self::new(Health::new("rng", account), &config.rng_url, config, head, Bytes::new(), fault)
+        let question = question(head, &config.rng_url, config.keep_alive, Bytes::new());
+        let (target, health) = (config.rng_url.clone(), Health::new("rng", account));
+        Arc::new(Self { target, keep_alive: config.keep_alive, timeout: config.timeout, question, fault, health })
     }
 
     /// hasher: gives the digest of what it is sent.
@@ -68,26 +68,9 @@ impl Upstream {
         // A Rack server reads a body without a type as a form, and refuses most bytes as a bad one.
         let head = Request::post(format!("{}/", config.hasher_url.base));
         let head = head.header(header::CONTENT_TYPE, "application/octet-stream");
-        let sample = Bytes::from_static(&[0; SIZE]);
-        Self::new(Health::new("hasher", account), &config.hasher_url, config, head, sample, fault)
-    }
-
-    fn new(
-        health: Health,
-        target: &Target,
-        config: &Config,
-        head: request::Builder,
-        sample: Bytes,
-        fault: fn(&[u8]) -> Option<&'static str>,
-    ) -> Arc<Self> {
-        let (target, keep_alive, timeout) = (target.clone(), config.keep_alive, config.timeout);
-        let mut head = head.header(header::HOST, target.authority());
-        if !keep_alive {
-            // The server closes first, so that the many ports in TIME_WAIT are not the client's.
-            head = head.header(header::CONNECTION, "close");
-        }
-        let head = head.body(()).expect("the parts of a URL are those of a request");
-        Arc::new(Self { target, keep_alive, timeout, head, sample, fault, health })
+        let question = question(head, &config.hasher_url, config.keep_alive, Bytes::from_static(&[0; SIZE]));
+        let (target, health) = (config.hasher_url.clone(), Health::new("hasher", account));
+        Arc::new(Self { target, keep_alive: config.keep_alive, timeout: config.timeout, question, fault, health })
     }
 
     /// Asks the failing service about twice a second until it answers: one task for all loops.
@@ -98,10 +81,20 @@ impl Upstream {
             let pause = rand::rng().random_range(PROBE_PAUSE);
             tokio::time::sleep(Duration::from_millis(pause)).await;
             if self.health.trouble().is_some() {
-                self.health.note(&client.answer(self.sample.clone()).await);
+                self.health.note(&client.answer(self.question.body().clone()).await);
             }
         }
     }
+}
+
+/// A request with what both services are told.
+fn question(head: request::Builder, target: &Target, keep_alive: bool, sample: Bytes) -> Request<Bytes> {
+    let mut head = head.header(header::HOST, target.authority());
+    if !keep_alive {
+        // The server closes first, so that the many ports in TIME_WAIT are not the client's.
+        head = head.header(header::CONNECTION, "close");
+    }
+    head.body(sample).expect("the parts of a URL are those of a request")
 }
 
 /// What one loop asks an upstream with.
@@ -123,9 +116,9 @@ impl Client {
     /// Asks once; after a failure waits until it is time to try again, and gives nothing.
     pub async fn ask(&mut self, body: Bytes, stop: &CancellationToken) -> Option<Bytes> {
         let outcome = self.answer(body).await;
-        let upstream = &self.upstream;
-        let recovered = upstream.health.recovered.notified();
-        upstream.health.note(&outcome);
+        let health = &self.upstream.health;
+        let recovered = health.recovered.notified();
+        health.note(&outcome);
         if let Ok(answer) = outcome {
             self.tries = 0;
             return Some(answer);
@@ -147,7 +140,7 @@ impl Client {
     }
 
     async fn exchange(&mut self, body: Bytes) -> Result<Bytes, Failure> {
-        let request = |body| self.upstream.head.clone().map(|()| Full::new(body));
+        let request = |body| self.upstream.question.clone().map(|_| Full::new(body));
         // A request that is given up leaves no connection behind: it is taken out before, and kept only after an answer.
         if let Some(kept) = self.kept.take() {
             match kept.ask(request(body.clone())).await {

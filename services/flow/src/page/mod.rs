@@ -53,7 +53,7 @@ pub async fn run(database: Database, listen: SocketAddr, limits: &Limits) -> Exi
     let metrics = Metrics::new("flow");
     let stop = CancellationToken::new();
     let app = app(database, &metrics, stop.clone());
-    let code = start::serve_until_signal("flow", listen, app, &metrics, limits).await;
+    let code = start::serve_until_signal(listen, app, &metrics, limits).await;
     stop.cancel();
     code
 }
