@@ -39,47 +39,42 @@ const FILES: [File; 5] = [
     ("/graph.js", include_str!("../page/graph.js")),
 ];
 
-#[derive(Debug, Clone)]
-struct Service {
-    ledger: Ledger,
-    watch: Arc<Watch>,
-}
-
 /// Builds the service and starts the task that watches the ledger.
 ///
 /// # Panics
 /// Outside of a Tokio runtime.
 pub fn app(ledger: Ledger, metrics: &Metrics) -> Router {
-    let watch = Watch::new(ledger.kind(), metrics);
-    kit::start::vital(watch.clone().run(ledger.clone()));
+    let watch = Watch::new(ledger, metrics);
+    kit::start::vital(watch.clone().run());
     let asked = watch.clone();
     Router::new()
-        .route("/json", get(public_json).fallback(wrong_method))
-        .route("/api/state", get(state).fallback(wrong_method))
-        .with_state(Service { ledger, watch })
-        .merge(kit::page::routes(&FILES).method_not_allowed_fallback(wrong_method))
-        .fallback(wrong_path)
+        .route("/json", get(public_json))
+        .route("/api/state", get(state))
+        .with_state(watch)
+        .merge(kit::page::routes(&FILES))
+        .method_not_allowed_fallback((StatusCode::METHOD_NOT_ALLOWED, "webui answers GET and HEAD\n"))
+        .fallback((StatusCode::NOT_FOUND, "webui answers GET /, /json and /api/state\n"))
         .merge(ops::routes(metrics.clone(), move || asked.ready()))
 }
 
 /// As the public application has it: `hashes` is what Redis answers to `GET hashes`, hence a string, or null before anything
 /// was counted.
-async fn public_json(State(Service { ledger, .. }): State<Service>) -> Response {
-    match ledger.totals().await {
+async fn public_json(State(watch): State<Arc<Watch>>) -> Response {
+    match watch.ledger.totals().await {
         Ok(totals) => {
             let hashes = totals.begun.then(|| totals.hashes.to_string());
             let now = milliseconds(ledger::now());
             json_answer(StatusCode::OK, json!({"coins": totals.coins, "hashes": hashes, "now": now}))
         }
         Err(reason) => {
-            let error = format!("{} is away: {reason}", ledger.kind());
+            let error = format!("{} is away: {reason}", watch.ledger.kind());
             json_answer(StatusCode::SERVICE_UNAVAILABLE, json!({"error": error}))
         }
     }
 }
 
 /// `?after=<number>` tells the last sample that a page has, so that it is sent only what is new.
-async fn state(State(Service { watch, .. }): State<Service>, RawQuery(query): RawQuery) -> Response {
+async fn state(State(watch): State<Arc<Watch>>, RawQuery(query): RawQuery) -> Response {
     let after = query.as_deref().and_then(|query| query.strip_prefix("after="));
     // A number that cannot be read is no reason to show nothing: all samples are sent then.
     let after = after.and_then(|number| number.parse().ok()).unwrap_or_default();
@@ -94,14 +89,6 @@ fn json_answer(status: StatusCode, body: Value) -> Response {
 /// Rounds to milliseconds, or to thousandths of anything else: more digits would be noise on the wire.
 fn milliseconds(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
-}
-
-async fn wrong_method() -> impl IntoResponse {
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD")], "webui answers GET and HEAD\n")
-}
-
-async fn wrong_path() -> impl IntoResponse {
-    (StatusCode::NOT_FOUND, "webui answers GET /, /json and /api/state\n")
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ const PERIOD: Duration = Duration::from_secs(1);
 /// What the task has seen, for the routes.
 #[derive(Debug)]
 pub struct Watch {
+    pub ledger: Ledger,
     /// The time of day when the program began, and a clock that is never set: a graph over time must not jump.
     began: (f64, Instant),
     up: Gauge,
@@ -56,29 +57,25 @@ struct Health {
 }
 
 impl Watch {
-    pub fn new(kind: &'static str, metrics: &Metrics) -> Arc<Self> {
+    pub fn new(ledger: Ledger, metrics: &Metrics) -> Arc<Self> {
         let began = (ledger::now(), Instant::now());
-        let ledger = Health { kind, since: milliseconds(began.0), ..Health::default() };
-        let seen = Mutex::new(Seen { ledger, ..Seen::default() });
-        let (up, failures, workers, speed) = Default::default();
-        let watch = Self { began, up, failures, workers, speed, seen };
-        metrics.register(|registry| {
-            registry.register("ledger_up", "1 while the ledger answers", watch.up.clone());
-            registry.register("ledger_failures", "Times that the ledger did not answer", watch.failures.clone());
-            registry.register("workers", "Workers that have announced themselves", watch.workers.clone());
-            registry.register("hashes_per_second", "The speed that the page shows", watch.speed.clone());
-        });
-        Arc::new(watch)
+        let health = Health { kind: ledger.kind(), since: milliseconds(began.0), ..Health::default() };
+        let seen = Mutex::new(Seen { ledger: health, ..Seen::default() });
+        let up = metrics.add("ledger_up", "1 while the ledger answers");
+        let failures = metrics.add("ledger_failures", "Times that the ledger did not answer");
+        let workers = metrics.add("workers", "Workers that have announced themselves");
+        let speed = metrics.add("hashes_per_second", "The speed that the page shows");
+        Arc::new(Self { ledger, began, up, failures, workers, speed, seen })
     }
 
     /// Asks once a second, for ever.
-    pub async fn run(self: Arc<Self>, ledger: Ledger) {
+    pub async fn run(self: Arc<Self>) {
         let mut ticks = tokio::time::interval(PERIOD);
         // After a slow answer the next question waits a whole period: a Redis in trouble is not asked faster.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let answer = async { Ok((ledger.totals().await?, ledger.workers().await?)) };
+            let answer = async { Ok((self.ledger.totals().await?, self.ledger.workers().await?)) };
             self.note(answer.await);
         }
     }
