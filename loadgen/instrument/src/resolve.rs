@@ -81,12 +81,16 @@ pub struct Resolver {
 }
 
 impl Resolver {
-    /// Starts the threads that ask by calling `lookup`. They end with the last clone of the resolver.
-    pub fn start(lookup: impl Fn() -> std::io::Result<Addresses> + Send + Sync + 'static) -> std::io::Result<Self> {
+    /// Starts the threads that ask by calling `lookup`. They end with the last clone of the resolver. The addresses are taken in
+    /// turn, and `first` is the turn of the first answer: generators that ask for the same name need not all begin with one address.
+    pub fn start(
+        first: usize,
+        lookup: impl Fn() -> std::io::Result<Addresses> + Send + Sync + 'static,
+    ) -> std::io::Result<Self> {
         let lookup = Arc::new(lookup);
         let (questions, todo) = channel();
         let todo = Arc::new(Mutex::new(todo));
-        let turn = Arc::new(AtomicUsize::new(0));
+        let turn = Arc::new(AtomicUsize::new(first));
         for _ in 0..ASKERS {
             let (lookup, todo, turn) = (Arc::clone(&lookup), Arc::clone(&todo), Arc::clone(&turn));
             thread::Builder::new().name("resolver".to_owned()).spawn(move || ask(&*lookup, &todo, &turn))?;
@@ -128,15 +132,31 @@ mod tests {
         assert_eq!(rotate(&all, 2)[3], parse("[::1]:80"));
     }
 
-    #[test]
-    fn answers_come_to_the_mailbox_of_who_asked() {
-        let resolver = Resolver::start(|| resolve("localhost", 4711)).unwrap();
+    /// Asks once, and waits for the answer.
+    fn answer(resolver: &Resolver, token: u64) -> Vec<Resolved> {
         let mailbox = Arc::new(Mailbox::new().unwrap());
-        resolver.ask(7, &mailbox);
+        resolver.ask(token, &mailbox);
         let mut fds = [rustix::event::PollFd::from_borrowed_fd(mailbox.bell(), rustix::event::PollFlags::IN)];
         let timeout = rustix::time::Timespec { tv_sec: 20, tv_nsec: 0 };
         assert_eq!(rustix::event::poll(&mut fds, Some(&timeout)).unwrap(), 1, "no answer within 20 s");
-        let answers = mailbox.take();
+        mailbox.take()
+    }
+
+    #[test]
+    fn generators_of_one_plan_begin_with_different_addresses() {
+        let all: Addresses = (1..=4).map(|last| SocketAddr::from(([10, 0, 0, last], 80))).collect();
+        let firsts = [0, 1, 2, 3].map(|first| {
+            let all = Arc::clone(&all);
+            let resolver = Resolver::start(first, move || Ok(Arc::clone(&all))).unwrap();
+            answer(&resolver, 0)[0].1.as_ref().unwrap()[0]
+        });
+        assert_eq!(firsts, all[..]);
+    }
+
+    #[test]
+    fn answers_come_to_the_mailbox_of_who_asked() {
+        let resolver = Resolver::start(0, || resolve("localhost", 4711)).unwrap();
+        let answers = answer(&resolver, 7);
         assert_eq!(answers[0].0, 7);
         assert!(answers[0].1.as_ref().unwrap().iter().all(|address| address.port() == 4711));
     }

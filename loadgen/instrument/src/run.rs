@@ -70,7 +70,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let addresses =
         lookup().map_err(|error| Error::Resolve { host: target.host.clone(), reason: tidy(&error.to_string()) })?;
     let resolver = match asks_each_time(config) {
-        true => Some(Resolver::start(lookup).map_err(|error| Error::System(error.to_string()))?),
+        true => Some(Resolver::start(first_turn(config), lookup).map_err(|error| Error::System(error.to_string()))?),
         false => None,
     };
     raise_file_limit(config.connections);
@@ -170,6 +170,13 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         usage,
         generator,
     })
+}
+
+/// Which of a name's addresses the first connection goes to: the one after those of the agents before this one.
+fn first_turn(config: &Config) -> usize {
+    let before = config.segment.first().wrapping_mul(config.connections as u64);
+    // Any turn is as good as another where it does not fit.
+    usize::try_from(before).unwrap_or(0)
 }
 
 /// When a run begins, by the monotonic clock. One that was to begin in the past is late from its first request, which
