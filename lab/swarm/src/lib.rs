@@ -37,7 +37,7 @@ pub use subnet::{BadSubnet, Subnet, towards};
 pub use swarm::Swarm;
 pub use task::{Phase, State, Task};
 pub use usage::{Used, used};
-pub use wait::Converged;
+pub use wait::{Converged, Standing};
 
 /// The client that everything here goes through, for what this crate does not wrap.
 pub use bollard;

@@ -24,6 +24,15 @@ pub struct Converged {
     pub took: Duration,
 }
 
+/// Where a service stands.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// What it still lacks, with the newest error of a task where there is one; nothing where it is as it was asked to be.
+    pub missing: Option<String>,
+    /// All of its tasks, past ones that Swarm still remembers among them.
+    pub tasks: Vec<Task>,
+}
+
 /// One look at a service.
 #[derive(Debug)]
 pub(crate) struct Look {
@@ -97,6 +106,16 @@ impl Look {
         Finding::Waiting(self.with_error(said))
     }
 
+    /// The same, for people.
+    fn standing(self) -> Standing {
+        let missing = match self.finding() {
+            Finding::Converged(_) => None,
+            Finding::Waiting(said) => Some(said),
+            Finding::Failed { state, message } => Some(format!("its update is {state}: {message}")),
+        };
+        Standing { missing, tasks: self.tasks }
+    }
+
     /// The sentence with the newest failure of a task behind it, where there is one.
     fn with_error(&self, said: String) -> String {
         let failed = self
@@ -150,7 +169,15 @@ impl Swarm {
     /// # Errors
     /// When the manager does not answer, or there is no such service.
     pub async fn whole(&self, name: &str) -> Result<bool, Error> {
-        Ok(matches!(self.look(name).await?.finding(), Finding::Converged(_)))
+        Ok(self.standing(name).await?.missing.is_none())
+    }
+
+    /// Where the service stands now, for whoever waits by a rule of their own.
+    ///
+    /// # Errors
+    /// When the manager does not answer, or there is no such service.
+    pub async fn standing(&self, name: &str) -> Result<Standing, Error> {
+        Ok(self.look(name).await?.standing())
     }
 
     async fn look(&self, name: &str) -> Result<Look, Error> {
@@ -254,6 +281,21 @@ mod tests {
         assert_eq!(waits_for(&look), "1 of 1 tasks running, being updated");
         look.service = service(1, Some("rollback_completed"));
         assert!(matches!(look.finding(), Finding::Converged(_)));
+    }
+
+    #[test]
+    fn where_a_service_stands_is_told_with_the_tasks_own_error() {
+        let refused = vec![task(1, "a", "rejected", "shutdown", "No such image: rng:v9")];
+        let said = look(1, refused).standing();
+        assert_eq!(
+            said.missing.as_deref(),
+            Some("0 of 1 tasks running; worker.1 on name-of-a is rejected: No such image: rng:v9")
+        );
+        assert_eq!(said.tasks.len(), 1);
+        assert_eq!(look(1, vec![task(1, "a", "running", "running", "")]).standing().missing, None);
+        let mut paused = look(1, vec![task(1, "a", "running", "running", "")]);
+        paused.service = service(1, Some("paused"));
+        assert_eq!(paused.standing().missing.as_deref(), Some("its update is paused: update paused"));
     }
 
     #[test]
