@@ -48,6 +48,26 @@ pub struct Node {
     pub running: bool,
 }
 
+/// Whether this program runs on a node of a cluster, where what students type beside docker commands is out of place: their
+/// progress and the engine that runs the nodes are outside.
+pub fn on_node() -> bool {
+    // Set in every node of a cluster. Machines of their own are nodes, and the place for everything.
+    std::env::var_os("SWARMLAB_PRIVATE").is_some() && !std::path::Path::new(MACHINES_FILE).exists()
+}
+
+/// For what works only outside of the nodes.
+///
+/// # Errors
+/// On a node of a cluster: students try `lab check` in the shell that they type docker commands in.
+pub fn outside() -> Result<()> {
+    if on_node() {
+        bail!(
+            "this is a node of the cluster\n  run that where you made it: `exit` leads back; here `lab tasks`, `lab wait` and `lab map` work"
+        );
+    }
+    Ok(())
+}
+
 impl Place {
     /// The machines of the file where there is one, and otherwise the cluster of that name.
     ///
@@ -58,12 +78,7 @@ impl Place {
             let folder = std::env::var("LAB_REPO").unwrap_or_else(|_| REPOSITORY.to_owned());
             return Ok(Place::Machines { nodes: machines(&text)?, folder });
         }
-        // Set in every node of a cluster: students try `lab check` in the shell that they type docker commands in.
-        if std::env::var_os("SWARMLAB_PRIVATE").is_some() {
-            bail!(
-                "this is a node of the cluster\n  run the labs where you made it: `exit` leads back; here only `lab tasks` and `lab map` work"
-            );
-        }
+        outside()?;
         let outer = Outer::connect().await?;
         if outer.nodes(Some(cluster)).await?.is_empty() {
             bail!(

@@ -63,8 +63,40 @@ pub enum Command {
 }
 
 impl Command {
+    /// Whether it does nothing useful on a node of a cluster: the nodes, the images and the progress are those of the machine outside.
+    fn only_outside(&self) -> bool {
+        match self {
+            Command::Cluster(_)
+            | Command::Images(_)
+            | Command::Start(_)
+            | Command::Next(_)
+            | Command::Run(_)
+            | Command::Check(_)
+            | Command::Hint(_)
+            | Command::Solution(_)
+            | Command::Answer(_)
+            | Command::Reset(_)
+            | Command::Status
+            | Command::Report(_)
+            | Command::Author(_) => true,
+            Command::Doctor(_)
+            | Command::Registry(_)
+            | Command::Tasks(_)
+            | Command::Wait(_)
+            | Command::List(_)
+            | Command::Coverage(_)
+            | Command::ReportKey(_)
+            | Command::Collect(_)
+            | Command::Map(_)
+            | Command::Completions(_) => false,
+        }
+    }
+
     /// Runs the command and returns the program's exit code.
     pub fn run(self) -> anyhow::Result<ExitCode> {
+        if self.only_outside() {
+            ::guide::place::outside()?;
+        }
         match self {
             Command::Cluster(args) => wait(cluster::run(args)),
             Command::Doctor(args) => wait(doctor::run(args)),
