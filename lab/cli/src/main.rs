@@ -22,7 +22,7 @@ const BAD_SETTING: u8 = 2;
 
 fn main() -> ExitCode {
     output::refusals_end_it();
-    let matches = commands::groups::grouped(Cli::command()).get_matches();
+    let matches = commands::groups::grouped(commands::groups::plain_usage(Cli::command())).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     if let Err(error) = swarm::patience::check() {
         anstream::eprintln!("lab: {error}");

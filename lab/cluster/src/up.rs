@@ -73,6 +73,19 @@ impl Config {
     }
 }
 
+/// That there is no cluster of this name yet.
+///
+/// # Errors
+/// When there is one, or the engine does not answer.
+pub async fn absent(outer: &Outer, name: &Name) -> Result<()> {
+    if !outer.nodes(Some(name)).await?.is_empty() {
+        bail!(
+            "cluster {name} is there already\n  use it (`lab cluster status`), or take it down first (`lab cluster down`)"
+        );
+    }
+    Ok(())
+}
+
 /// Makes the cluster, and takes away what was made when a step fails; `say` gets a line for each step.
 ///
 /// # Errors
@@ -80,12 +93,7 @@ impl Config {
 /// the nodes' logs where there are any.
 pub async fn up(outer: &Outer, config: &Config, say: &(dyn Fn(&str) + Sync)) -> Result<()> {
     config.check()?;
-    if !outer.nodes(Some(&config.name)).await?.is_empty() {
-        bail!(
-            "cluster {} is there already\n  use it (`lab cluster status`), or take it down first (`lab cluster down`)",
-            config.name
-        );
-    }
+    absent(outer, &config.name).await?;
     let ports: Vec<u16> = config.publish.iter().map(|(here, _)| *here).collect();
     preflight::demand(&preflight::look(outer, config.nodes, config.bind, &ports).await?)?;
     // What a crash may have left of a cluster of this name, such as its networks, would be in the way.

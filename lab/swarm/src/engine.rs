@@ -20,6 +20,9 @@ pub const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
 /// The variable that names another engine.
 pub const HOST_VARIABLE: &str = "DOCKER_HOST";
 
+/// Set on every node of a `lab cluster`: what is the local engine there is that of a node.
+const ON_NODE: &str = "SWARMLAB_PRIVATE";
+
 /// Longest wait for the answer to a change, in seconds; streams are not bound by it.
 const ANSWER_WITHIN: u64 = 120;
 
@@ -142,7 +145,11 @@ impl Engine {
         let swarm = info.swarm.unwrap_or_default();
         match swarm.local_node_state {
             Some(bollard::models::LocalNodeState::ACTIVE) => {}
-            _ => return Err(Error::NotInSwarm { engine }),
+            _ => {
+                // What is reached by a name of its own is no engine of this machine.
+                let node = self.host != DEFAULT_HOST || std::env::var_os(ON_NODE).is_some();
+                return Err(Error::NotInSwarm { engine, node });
+            }
         }
         if !swarm.control_available.unwrap_or(false) {
             let managers = swarm.remote_managers.unwrap_or_default();

@@ -60,12 +60,12 @@ pub enum Error {
         message: String,
     },
     /// The engine is in no Swarm.
-    #[error(
-        "the engine {engine} is in no swarm\n  make one with `docker swarm init`, or a whole cluster with `lab cluster up`"
-    )]
+    #[error("the engine {engine} is in no swarm\n  make one there with `docker swarm init`{}", or_cluster(*.node))]
     NotInSwarm {
         /// Name of the engine.
         engine: String,
+        /// Whether it is the engine of a node, so that there is a cluster already.
+        node: bool,
     },
     /// The engine is a worker of its Swarm, and only managers answer.
     #[error(
@@ -192,6 +192,10 @@ fn other_engine(exported: bool) -> &'static str {
     }
 }
 
+fn or_cluster(node: bool) -> &'static str {
+    if node { "" } else { ", or a whole cluster with `lab cluster up`" }
+}
+
 fn on_managers(addresses: &[String]) -> String {
     if addresses.is_empty() { String::new() } else { format!(": {}", addresses.join(", ")) }
 }
@@ -210,4 +214,16 @@ fn known_nodes(names: &[String]) -> String {
 
 fn seconds(bound: &Duration) -> String {
     format!("{} s", bound.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Error;
+
+    #[test]
+    fn who_has_a_cluster_is_not_told_to_make_one() {
+        let said = |node| Error::NotInSwarm { engine: "head".to_owned(), node }.to_string();
+        assert_eq!(said(true), "the engine head is in no swarm\n  make one there with `docker swarm init`");
+        assert!(said(false).ends_with("`docker swarm init`, or a whole cluster with `lab cluster up`"));
+    }
 }

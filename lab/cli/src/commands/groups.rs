@@ -39,6 +39,23 @@ pub fn grouped(command: Command) -> Command {
     command.help_template(template)
 }
 
+/// Usage lines that show what is required, also after a mistake: by itself, clap puts each option in front that the
+/// environment has set, as if it had to be typed.
+pub fn plain_usage(command: Command) -> Command {
+    let mut built = command.clone();
+    built.build();
+    with_usage_of(command, &built)
+}
+
+fn with_usage_of(command: Command, built: &Command) -> Command {
+    command.mut_subcommands(|subcommand| {
+        let Some(built) = built.find_subcommand(subcommand.get_name()) else { return subcommand };
+        let usage = built.clone().render_usage().to_string();
+        let subcommand = with_usage_of(subcommand, built);
+        subcommand.override_usage(usage.trim_start_matches("Usage: ").to_owned())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -63,5 +80,17 @@ mod tests {
         for (title, names) in GROUPS {
             assert!(help.contains(title) && names.iter().all(|name| help.contains(&format!("  {name} "))), "{help}");
         }
+    }
+
+    #[test]
+    fn a_usage_line_demands_nothing_but_what_is_required() {
+        let said = |words: &[&str]| {
+            let command = plain_usage(crate::Cli::command());
+            command.try_get_matches_from(words).unwrap_err().to_string()
+        };
+        let answer = said(&["lab", "answer", "--cluster", "mine"]);
+        assert!(answer.contains("Usage: lab answer [OPTIONS] <WORD>\n"), "{answer}");
+        let stop = said(&["lab", "cluster", "stop", "--name", "mine"]);
+        assert!(stop.contains("Usage: lab cluster stop [OPTIONS] <NODE>\n"), "{stop}");
     }
 }

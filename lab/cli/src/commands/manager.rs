@@ -36,9 +36,11 @@ impl Manager {
             return of_cluster(&name).await;
         }
         match swarm(swarm::DEFAULT_HOST).await {
-            Err(not_in_swarm @ Error::NotInSwarm { .. }) => {
-                of_cluster(&Name::default()).await.map_err(|_| not_in_swarm.into())
-            }
+            Err(not_in_swarm @ Error::NotInSwarm { .. }) => of_cluster(&Name::default()).await.map_err(|error| {
+                // Of a cluster whose nodes are in no swarm yet that is news, and of one that is not there it is none.
+                let bare = matches!(error.downcast_ref::<Error>(), Some(Error::NotInSwarm { .. }));
+                if bare { error } else { not_in_swarm.into() }
+            }),
             swarm => Ok(swarm?),
         }
     }

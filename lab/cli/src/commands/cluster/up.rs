@@ -68,11 +68,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         let margin = format!("{:5.1} s  ", begun.elapsed().as_secs_f64());
         anstream::eprint!("{}", guide::render::message(&margin, line, crate::commands::guide::style()));
     };
-    let publish = match &args.publish {
-        Some(pairs) => ports(pairs)?,
-        None => usual(args.bind, &say),
-    };
+    let given = args.publish.as_deref().map(ports).transpose()?;
     let outer = Outer::connect().await?;
+    // A cluster that runs has the ports itself, which is no news of somebody else's.
+    up::absent(&outer, &args.cluster.name).await?;
+    let publish = given.unwrap_or_else(|| usual(args.bind, &say));
     let here: Vec<u16> = publish.iter().map(|(here, _)| *here).collect();
     for finding in preflight::look(&outer, args.nodes, args.bind, &here).await? {
         if finding.level == Level::Warning {
