@@ -255,8 +255,25 @@ async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option
     found.holds().then(|| format!("`{}` takes {wrong} for an answer, where {right} is right", check.line))
 }
 
+/// The choice that was given is known to be wrong before anything is looked at.
+fn chosen_wrong(step: &Step, scene: &Scene<'_>) -> bool {
+    let ours = step.checks.iter().filter(|check| scene.facts.holds(&check.only));
+    let mut right = ours.filter_map(|check| match check.answer() {
+        Some(Answer::Choice(right)) => Some(right),
+        _ => None,
+    });
+    scene.choice.is_some_and(|given| right.any(|right| right != given))
+}
+
+/// Whether a check of this step measures something, which takes its time.
+pub fn measures(step: &Step, scene: &Scene<'_>) -> bool {
+    let mut ours = step.checks.iter().filter(|check| scene.facts.holds(&check.only));
+    ours.any(Check::measures) && !chosen_wrong(step, scene)
+}
+
 /// Looks at every line of a step that is for this Swarm: first those that are quick, and those that measure only when
-/// all others hold. Lines come back in the order of the lab.
+/// all others hold. Whoever chose wrong is told so at once, and nothing is measured until they choose again. Lines come
+/// back in the order of the lab.
 pub async fn check<'a>(
     step: &'a Step,
     scene: &Scene<'_>,
@@ -279,6 +296,8 @@ pub async fn check<'a>(
             .any(|(check, found)| check.answer().is_none() && found.as_ref().is_some_and(Finding::fails));
         found[at] = Some(if stopped {
             Finding::no("not measured yet: first all else has to hold")
+        } else if chosen_wrong(step, scene) {
+            Finding::no("not measured yet: first your answer has to be right")
         } else {
             ours[at].look(scene, within, stubborn).await
         });

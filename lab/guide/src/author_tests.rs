@@ -183,6 +183,36 @@ async fn a_look_that_never_ends_is_a_finding() {
     assert!(found.fails() && found.said.contains("no answer within"), "{found:?}");
 }
 
+#[tokio::test]
+async fn whoever_chose_wrong_is_told_so_before_anything_is_measured() {
+    let head = Node { name: "head".into(), private: "127.0.0.1".into(), public: "127.0.0.1".into(), running: true };
+    let place = Place::Machines { nodes: vec![head], folder: ".".to_owned() };
+    let (facts, begun) = (Facts::gather(&place).await.unwrap(), BTreeMap::new());
+    // Nothing answers on this port, so what is measured says so.
+    let checks = "answer b\nslower 1 2 10\nrun head true else \"x\"\n";
+    let from = GOOD.find("answer b\nanswer number").unwrap();
+    let to = GOOD.find("```\n\n### Mistake").unwrap();
+    let text = format!("{}{checks}{}", &GOOD[..from], &GOOD[to..]);
+    let text = text.replacen("### Ask\n\nWhat is in it?\n\n", "", 1);
+    let text = text.replacen("```answer\nsed 's/$/ is in it/' made\n```\n\n", "", 1);
+    let step = crate::parse::lab(&text, "coins", "files").unwrap().steps.remove(0);
+    let look = async |choice| {
+        let question = step.question.as_ref();
+        let scene = Scene { place: &place, facts: &facts, question, choice, typed: None, begun: &begun, glance: false };
+        let found = check(&step, &scene, Duration::ZERO, false).await;
+        (measures(&step, &scene), found.into_iter().map(|(_, found)| found.said).collect::<Vec<_>>())
+    };
+    let (measured, said) = look(Some('a')).await;
+    assert!(!measured && said[0].contains("It was not there before."), "{said:?}");
+    assert_eq!(said[1], "not measured yet: first your answer has to be right");
+    // The other lines are looked at; and without an answer, or with the right one, it is measured.
+    assert!(!said[2].contains("not measured"), "{said:?}");
+    for choice in [None, Some('b')] {
+        let (measured, said) = look(choice).await;
+        assert!(measured && !said[1].contains("not measured yet"), "{choice:?}: {said:?}");
+    }
+}
+
 #[test]
 fn links_of_the_labs_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../labs");
