@@ -124,10 +124,25 @@ struct Rate {
     percent: f64,
 }
 
+/// By how much a rate may be off, as it is really taken: patience lets it fall shorter, and not rise higher.
+fn tolerance(more: f64, less: f64) -> String {
+    let (more, less) = ((more * 10.0).round() / 10.0, (less * 10.0).round() / 10.0);
+    if more == less { format!("within {more} %") } else { format!("at most {less} % less, or {more} % more") }
+}
+
+/// What to look at, by how many percent the rate is off.
+fn advice(off: f64) -> &'static str {
+    if off > 0.0 {
+        ", and this is faster. Does more run than the step asks for? `docker service ls` shows it, or `docker compose ps`"
+    } else {
+        ". Do all tasks run? New ones need some seconds to begin"
+    }
+}
+
 #[async_trait]
 impl Look for Rate {
     fn what(&self) -> String {
-        format!("{} hashes/s, within {} %", self.wanted, self.percent)
+        format!("{} hashes/s, {}", self.wanted, tolerance(self.percent, shortfall(self.percent)))
     }
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {
@@ -135,11 +150,8 @@ impl Look for Rate {
         let off = 100.0 * (rate / self.wanted - 1.0);
         let holds = off <= self.percent && -off <= shortfall(self.percent);
         let seen = format!("{rate:.2} hashes/s with {}", counted(workers, "worker"));
-        let mut finding = Finding::when(
-            holds,
-            seen.clone(),
-            format!("{seen}; it should be {}. Do all tasks run? New ones need some seconds to begin", self.wanted),
-        );
+        let mut finding =
+            Finding::when(holds, seen.clone(), format!("{seen}; it should be {}{}", self.wanted, advice(off)));
         finding.measured = Some(Measured { workers, hashes_per_second: rate });
         Ok(finding)
     }
@@ -247,6 +259,17 @@ mod tests {
     /// Points each quarter of a second of a worker that hands over whole hashes once a second.
     fn points(count: impl Fn(f64) -> f64) -> Vec<(f64, f64)> {
         (0..=40).map(|n| f64::from(n) / 4.0).map(|at| (at, count(at.floor()).floor())).collect()
+    }
+
+    #[test]
+    fn a_rate_is_shown_with_the_tolerance_that_is_taken_and_the_advice_that_fits() {
+        assert_eq!(tolerance(5.0, 5.0), "within 5 %");
+        assert_eq!(tolerance(5.0, 15.0), "at most 15 % less, or 5 % more");
+        // What a rate is shown with is what it is judged by, whatever the patience of this machine.
+        let rate = Rate { wanted: 10.0, percent: 5.0 };
+        assert_eq!(rate.what(), format!("10 hashes/s, {}", tolerance(5.0, shortfall(5.0))));
+        assert!(advice(-20.0).contains("Do all tasks run?"));
+        assert!(advice(87.0).contains("this is faster") && !advice(87.0).contains("Do all tasks run?"));
     }
 
     #[test]
