@@ -85,8 +85,9 @@ impl Look for Number {
 
     async fn look(&self, scene: &Scene<'_>) -> Result<Finding> {
         let Some(typed) = &scene.typed else { return Ok(Finding::no(NOT_YET)) };
-        let Some(given) = compare::number(typed) else {
-            return Ok(Finding::no(format!("`{typed}` is no number: `lab answer 12.5`")));
+        let given = match number(typed) {
+            Ok(given) => given,
+            Err(why) => return Ok(Finding::no(why)),
         };
         let value = self.source.value(scene.place).await?;
         let Some(right) = compare::number(&value) else {
@@ -103,6 +104,33 @@ impl Look for Number {
     fn answer(&self) -> Option<Answer> {
         Some(Answer::Number(self.source.clone()))
     }
+}
+
+/// A number as people type it: many write a comma where others write a point. One that may part thousands is not guessed at.
+fn number(typed: &str) -> Result<f64, String> {
+    let parts: Vec<&str> = typed.split(',').collect();
+    let comma = parts.windows(2).any(|pair| {
+        pair[0].ends_with(|letter: char| letter.is_ascii_digit())
+            && pair[1].starts_with(|letter: char| letter.is_ascii_digit())
+    });
+    let none = || format!("`{typed}` is no number: `lab answer 12.5`");
+    if !comma {
+        return compare::number(typed).ok_or_else(none);
+    }
+    let [whole, rest] = parts.as_slice() else { return Err(two_ways(typed)) };
+    let digits = rest.chars().take_while(char::is_ascii_digit).count();
+    let whole_digits = whole.trim_start_matches(|letter: char| !letter.is_ascii_digit());
+    let decimal = digits != 3 || whole_digits == "0";
+    if !decimal || whole.contains('.') || rest[digits..].starts_with('.') {
+        return Err(two_ways(typed));
+    }
+    compare::number(&format!("{whole}.{rest}")).ok_or_else(none)
+}
+
+fn two_ways(typed: &str) -> String {
+    format!(
+        "`{typed}` can be read in two ways: type it without a comma, with a point before decimals, as `lab answer 12.5`"
+    )
 }
 
 #[derive(Debug)]
@@ -138,5 +166,29 @@ impl Look for Text {
 
     fn answer(&self) -> Option<Answer> {
         Some(Answer::Text(self.source.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn a_decimal_comma_is_understood_and_one_between_thousands_is_asked_about() {
+        for (typed, given) in [
+            ("0,016", 0.016),
+            ("1,5", 1.5),
+            ("-0,25", -0.25),
+            ("12,5 ms", 12.5),
+            ("12.5", 12.5),
+            ("97", 97.0),
+            ("3, I think", 3.0),
+        ] {
+            assert_eq!(number(typed), Ok(given), "{typed}");
+        }
+        for typed in ["1,500", "1,500.5", "1.500,5", "1,500,000"] {
+            assert!(number(typed).unwrap_err().contains("two ways"), "{typed}");
+        }
+        assert!(number("none").unwrap_err().contains("is no number"));
     }
 }
