@@ -337,6 +337,30 @@ pub fn finding(holds: bool, what: &str, said: &str, style: Style) -> String {
     format!("  {}{}{said}", mark(holds, style), what.trim_start())
 }
 
+/// What stands in place of a sentence that was said above.
+const AGAIN: &str = "the same as above";
+
+/// Findings, one below the other. What several of those that do not hold say is said once, so that the first of them stays on the
+/// screen.
+pub fn findings(all: &[(bool, String, String)], style: Style) -> String {
+    let mut told: Vec<&str> = Vec::new();
+    let mut out = String::new();
+    for (at, (holds, what, said)) in all.iter().enumerate() {
+        let goes_on = all.get(at + 1).is_some_and(|(next, _, next_said)| !holds && !next && said == next_said);
+        // Those that follow one another share the sentence under the last of them.
+        let shown = if goes_on {
+            ""
+        } else if !holds && told.contains(&said.as_str()) {
+            AGAIN
+        } else {
+            told.extend((!holds && !said.is_empty()).then_some(said.as_str()));
+            said
+        };
+        out.push_str(&finding(*holds, what, shown, style));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -349,6 +373,23 @@ mod tests {
         assert!(shown.starts_with("  ok  ") && shown.lines().count() == 3, "{shown}");
         let error = finding(false, "x", "it is in no swarm\n  make one", NARROW);
         assert_eq!(error, "  NOT x\n      it is in no swarm\n      make one\n");
+    }
+
+    #[test]
+    fn what_several_lines_say_is_said_once() {
+        let line = |holds, what: &str, said: &str| (holds, what.to_owned(), said.to_owned());
+        let all = [
+            line(false, "redis", "start it"),
+            line(false, "rng", "start it"),
+            line(true, "net", "start it"),
+            line(false, "web", "start it"),
+            line(false, "answer", "look again"),
+        ];
+        assert_eq!(
+            findings(&all, NARROW),
+            "  NOT redis\n  NOT rng\n      start it\n  ok  net\n      start it\n  NOT web\n      the same as above\n  \
+             NOT answer\n      look again\n"
+        );
     }
 
     const NARROW: Style = Style { width: 30, colour: false };
