@@ -16,10 +16,12 @@ use crate::{beginning, images, labs, machines};
 /// How long an engine may take to answer after its node was started.
 const ENGINE_WITHIN: Duration = Duration::from_secs(60);
 
-/// A node that has just come back may refuse to leave until it has found its managers, or given them up.
+/// A node that has just come back may refuse to leave until it has found its managers, or given them up. An engine that could not begin
+/// its networks anew after `--force-new-cluster` refuses for ever, a refusal in 20 s, until it is started again.
 const LEAVE: &str = "tries=0; until [ \"$(docker info --format '{{.Swarm.LocalNodeState}}')\" = inactive ]; do \
     said=$(docker swarm leave --force 2>&1) && break; tries=$((tries + 1)); \
-    [ $tries -lt 30 ] || { echo \"cannot leave the swarm: $said\"; exit 1; }; sleep 1; done";
+    [ $tries -lt 30 ] || { echo \"cannot leave the swarm: $said\"; exit 1; }; \
+    case $((tries % 5)).$said in 1.*'deadline exceeded'*) service docker restart >/dev/null ;; esac; sleep 1; done";
 
 /// How much of a command is shown while it runs.
 const LONGEST: usize = 56;
@@ -121,6 +123,34 @@ pub async fn removes(place: &Place) -> Result<Vec<(String, Vec<String>)>> {
         }
     }))
     .await
+}
+
+/// What `clean` removes on a node of a cluster, a line a thing. An engine that is broken is mended later, and says nothing here.
+const SHOW_NODE: &str = r#"count() { [ "$1" = 0 ] || echo "$1 $2$([ "$1" = 1 ] || echo s)"; }
+count "$(timeout 5 docker ps -aq 2>/dev/null | wc -l)" container
+count "$(timeout 5 docker volume ls -q 2>/dev/null | wc -l)" volume
+for folder in FOLDERS; do ls -d "$folder"/* 2>/dev/null; done | sed "s|^$HOME/|~/|""#;
+
+/// What `clean` removes on the nodes of a cluster beside the swarm, in a line for each that has anything. On machines of their own
+/// `removes` says more, since others may have things there.
+///
+/// # Errors
+/// When the engine outside does not answer.
+pub async fn clears(place: &Place) -> Result<Vec<(String, String)>> {
+    if place.cluster().is_none() {
+        return Ok(Vec::new());
+    }
+    let script = SHOW_NODE.replace("FOLDERS", &work()?);
+    let nodes = place.nodes().await?.into_iter().map(|node| {
+        let script = &script;
+        async move {
+            // A node that is stopped or frozen is mended first; that it cannot tell is no reason not to.
+            let said = place.run(&node.name, script).await.map(|output| output.stdout).unwrap_or_default();
+            (node.name, said.lines().collect::<Vec<_>>().join(", "))
+        }
+    });
+    let all = futures_util::future::join_all(nodes).await;
+    Ok(all.into_iter().filter(|(_, things)| !things.is_empty()).collect())
 }
 
 /// Placeholders for what a beginning changes.
@@ -416,6 +446,34 @@ esac
         assert_eq!(left(&containers), ["balancer", "diary"]);
         assert!(!login.exists());
         assert_eq!(left(&home.path().join("work")), ["thesis", "web"]);
+    }
+
+    #[test]
+    fn what_a_node_of_a_cluster_loses_is_shown() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let bin = home.path().join("bin");
+        for folder in ["bin", "work/coins/app", "work/coins/empty", "work/web"] {
+            std::fs::create_dir_all(home.path().join(folder)).unwrap();
+        }
+        let run = |docker: &str| {
+            std::fs::write(bin.join("docker"), format!("#!/bin/sh\n{docker}\n")).unwrap();
+            std::fs::set_permissions(bin.join("docker"), std::fs::Permissions::from_mode(0o755)).unwrap();
+            let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+            let script = SHOW_NODE.replace("FOLDERS", &work().unwrap());
+            let output = std::process::Command::new("bash")
+                .args(["-c", &script])
+                .env("HOME", home.path())
+                .env("PATH", path)
+                .output()
+                .unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let full = "case $1 in ps) echo a; echo b;; volume) echo redis;; esac";
+        assert_eq!(run(full), "2 containers\n1 volume\n~/work/coins/app\n~/work/coins/empty\n");
+        std::fs::remove_dir_all(home.path().join("work")).unwrap();
+        assert_eq!(run("true"), "");
+        assert_eq!(run("echo 'Cannot connect' >&2; exit 1"), "");
     }
 
     #[test]
