@@ -1,11 +1,11 @@
 //! A shell on a node, in this terminal.
 
 use std::io::{ErrorKind, IsTerminal as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, BorrowedFd};
 
 use anyhow::{Context as _, Result, bail};
 use futures_util::StreamExt as _;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use rustix::termios::{OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetwinsize, tcsetattr};
 use swarm::bollard::container::LogOutput;
 use swarm::bollard::exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults};
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -113,6 +113,19 @@ async fn pass(to: &mut (impl AsyncWrite + Unpin), piece: &[u8]) -> std::io::Resu
     }
 }
 
+/// Throws away what was typed while nobody asked for anything; the next question is answered by what is typed after it.
+pub fn forget_typed() {
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        forget(stdin.as_fd());
+    }
+}
+
+fn forget(terminal: BorrowedFd<'_>) {
+    // A terminal that has gone has nothing to forget.
+    let _ = tcflush(terminal, QueueSelector::IFlush);
+}
+
 /// Makes the terminal pass on every key, and returns how it was.
 fn raw() -> Result<Termios> {
     let stdin = std::io::stdin();
@@ -126,6 +139,29 @@ fn raw() -> Result<Termios> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_typed_before_a_question_is_no_answer_to_it() {
+        use std::io::{Read as _, Write as _};
+        use std::os::fd::{FromRawFd as _, OwnedFd};
+        let (mut keyboard, mut terminal) = (0, 0);
+        let none = std::ptr::null_mut();
+        // SAFETY: both numbers are there to be written to, and the rest may be null.
+        let opened = unsafe { libc::openpty(&raw mut keyboard, &raw mut terminal, none, none.cast(), none.cast()) };
+        assert_eq!(opened, 0, "{}", std::io::Error::last_os_error());
+        // SAFETY: they were opened just now, and nobody else owns them.
+        let [keyboard, terminal] = [keyboard, terminal].map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        let (mut keyboard, mut terminal) = (std::fs::File::from(keyboard), std::fs::File::from(terminal));
+        let mut line = [0; 16];
+        keyboard.write_all(b"a\n").unwrap();
+        let read = terminal.read(&mut line).unwrap();
+        assert_eq!(&line[..read], b"a\n");
+        keyboard.write_all(b"q\n\nq\n").unwrap();
+        forget(terminal.as_fd());
+        keyboard.write_all(b"b\n").unwrap();
+        let read = terminal.read(&mut line).unwrap();
+        assert_eq!(&line[..read], b"b\n");
+    }
 
     #[tokio::test]
     async fn a_reader_that_has_gone_is_no_error_and_a_full_disk_is() {

@@ -76,6 +76,9 @@ pub struct StepProgress {
     /// Why it was skipped, where this Swarm lacks what it needs.
     #[serde(default)]
     pub skipped: Option<String>,
+    /// It was reached by passing the step before, and nothing of it has been shown since.
+    #[serde(default)]
+    pub unseen: bool,
     /// What `changed` and `unchanged` compare with, as it was when the step began.
     #[serde(default)]
     pub begun_with: BTreeMap<String, String>,
@@ -219,7 +222,13 @@ impl Progress {
     pub fn begin_again(&mut self, at: &Position) {
         let steps = self.labs.entry(at.lab.clone()).or_default().steps.range_mut(at.step..);
         steps.for_each(|(_, step)| step.begun_with.clear());
-        self.step(at);
+        self.step(at).unseen = false;
+        self.current = Some(at.clone());
+    }
+
+    /// Goes on to a step by passing the one before.
+    pub fn reach(&mut self, at: &Position) {
+        self.step(at).unseen = true;
         self.current = Some(at.clone());
     }
 
@@ -312,6 +321,20 @@ mod tests {
         let left: Vec<bool> = (1..=3).map(|step| !progress.step(&at(step)).begun_with.is_empty()).collect();
         assert_eq!(left, [true, false, false]);
         assert_eq!((progress.current.clone(), progress.passed("coins/scaling")), (Some(at(2)), 3));
+    }
+
+    #[test]
+    fn a_step_is_unseen_when_the_one_before_has_passed_and_not_when_it_is_begun_again() {
+        let at = Position { lab: "coins/scaling".to_owned(), step: 2 };
+        let mut progress = Progress::default();
+        progress.reach(&at);
+        assert_eq!((progress.current.clone(), progress.step(&at).unseen), (Some(at.clone()), true));
+        progress.begin_again(&at);
+        assert!(!progress.step(&at).unseen);
+        // A file of an older program says nothing of it: the step counts as seen.
+        let mut value = serde_json::to_value(progress.step(&at)).unwrap();
+        value.as_object_mut().unwrap().remove("unseen");
+        assert!(!serde_json::from_value::<StepProgress>(value).unwrap().unseen);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 pub mod author;
 pub mod catalogue;
 pub mod class;
+mod keys;
 pub mod map;
 mod session;
 mod step;
@@ -31,6 +32,11 @@ impl Syllabus {
     /// The labs, in the order of the class.
     fn labs(&self) -> anyhow::Result<Vec<Lab>> {
         ::guide::syllabus::labs(self.syllabus.as_deref())
+    }
+
+    /// Whether the class has a list of its own.
+    fn given(&self) -> bool {
+        self.syllabus.is_some()
     }
 
     /// The lab after this one: the next of the class, or else of its track.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ::guide::check::{Check, Finding, Scene};
+use ::guide::check::{Finding, Scene};
 use ::guide::facts::Facts;
 use ::guide::lab::{Lab, Part, Step};
 use ::guide::need::Need;
@@ -24,6 +24,8 @@ pub struct Session {
     pub lab: Lab,
     pub at: Position,
     pub style: Style,
+    /// Answers are given by a key, as in a walk, and not by a command.
+    pub keys: bool,
     file: PathBuf,
 }
 
@@ -44,7 +46,7 @@ impl Session {
         if lab.steps.get(at.step.wrapping_sub(1)).is_none() {
             bail!("{} has no step {}; it has 1 to {}", lab.name(), at.step, lab.steps.len());
         }
-        Ok(Session { place, lab, at, style: super::style(), file: state::path()? })
+        Ok(Session { place, lab, at, style: super::style(), keys: false, file: state::path()? })
     }
 
     pub fn step(&self) -> &Step {
@@ -86,6 +88,20 @@ impl Session {
         Ok(question.map(|it| shuffle::order(it, progress.seed, &self.at.lab, self.at.step)).unwrap_or_default())
     }
 
+    /// Whether the question of this step was answered, where it has one.
+    pub fn predicted(&self) -> anyhow::Result<bool> {
+        Ok(self.step().question.is_none() || !self.seen()?.answers.is_empty())
+    }
+
+    /// The step before, where it has just passed and this one was not shown yet; from now on it counts as shown.
+    pub fn just_passed(&self) -> anyhow::Result<Option<usize>> {
+        if !self.seen()?.unseen {
+            return Ok(None);
+        }
+        self.record(|step| step.unseen = false)?;
+        Ok(self.at.step.checked_sub(1).filter(|before| *before > 0))
+    }
+
     /// Takes an answer: the letter of a choice as it is shown, or what was typed under Ask.
     pub fn give(&self, word: &str) -> anyhow::Result<()> {
         let step = self.step();
@@ -116,10 +132,9 @@ impl Session {
     async fn go_on(&self) -> anyhow::Result<()> {
         if self.at.step < self.lab.steps.len() {
             let next = Position { step: self.at.step + 1, ..self.at.clone() };
-            self.change(|progress, _| progress.current = Some(next.clone()))?;
-            let lab = self.lab.clone();
-            let session =
-                Session { place: self.place.clone(), lab, at: next, style: self.style, file: self.file.clone() };
+            self.change(|progress, _| progress.reach(&next))?;
+            let (place, lab, file) = (self.place.clone(), self.lab.clone(), self.file.clone());
+            let session = Session { place, lab, at: next, style: self.style, keys: self.keys, file };
             session.begin(false).await?;
         }
         Ok(())
@@ -128,7 +143,8 @@ impl Session {
     /// Looks whether the step is done, shows every finding, and goes on when all hold. Without `within` it tells at once
     /// what is missing, and waits only while something is on its way.
     pub async fn check(&mut self, within: Option<std::time::Duration>) -> anyhow::Result<bool> {
-        anstream::println!("{}", render::heading("Checks", self.style));
+        let heading = format!("Checks of step {}: {}", self.at.step, self.step().title);
+        anstream::println!("{}", render::heading(&heading, self.style));
         if let Some(reason) = self.lacking().await? {
             anstream::println!("  skipped: {reason}");
             self.record(|step| step.skip(reason))?;
@@ -146,14 +162,19 @@ impl Session {
             begun: &seen.begun_with,
             glance: false,
         };
-        if step.checks.iter().any(Check::measures) {
+        if author::measures(&step, &scene) {
             anstream::eprintln!("  (what is measured takes 10 s or more, once all else holds)");
         }
         let findings = author::check(&step, &scene, patient(within.unwrap_or(SETTLES_WITHIN)), within.is_some()).await;
-        for (check, finding) in &findings {
-            let what = facts.fill(&check.what()).unwrap_or_else(|_| check.what());
-            anstream::print!("{}", render::finding(finding.holds(), &what, &finding.said, self.style));
-        }
+        let lines: Vec<(bool, String, String)> = findings
+            .iter()
+            .map(|(check, finding)| {
+                let what = facts.fill(&check.what()).unwrap_or_else(|_| check.what());
+                let said = if self.keys { by_key(&finding.said) } else { finding.said.clone() };
+                (finding.holds(), what, said)
+            })
+            .collect();
+        anstream::print!("{}", render::findings(&lines, self.style));
         let findings: Vec<Finding> = findings.into_iter().map(|(_, finding)| finding).collect();
         let all = !findings.iter().any(Finding::fails);
         let measured: Vec<_> = findings.iter().filter_map(|finding| finding.measured).collect();
@@ -184,5 +205,159 @@ impl Session {
         if !text.is_empty() {
             anstream::println!("{}", render::markdown(text, self.style));
         }
+    }
+}
+
+/// What is said to an answer, for those who answer by a key: `lab answer LETTER` is no key.
+fn by_key(said: &str) -> String {
+    let mut out = String::new();
+    let mut rest = said;
+    while let Some((before, behind)) = rest.split_once("`lab answer ") {
+        let Some((_, after)) = behind.split_once('`') else { break };
+        out.push_str(before);
+        out.push_str("[a]");
+        rest = after;
+    }
+    out + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use ::guide::place::Node;
+
+    use super::*;
+
+    /// A lab of two steps, whose commands run on this machine.
+    const LAB: &str = r#"# Lab 1: Steps
+
+- Time: 1 minutes
+- Starts from: nodes
+
+## Step 1: One
+
+### Predict
+
+Is it?
+
+- a) no
+- b) yes
+
+### Do
+
+```sh
+true
+```
+
+### Observe
+
+It is.
+
+### Hint
+
+Look.
+
+### Solution
+
+Answer: **b**.
+
+- a) It is.
+
+### Check
+
+```check
+answer b
+run head true else "x"
+```
+
+### Mistake: none
+
+```sh
+false
+```
+
+```says
+x
+```
+
+## Step 2: Two
+
+### Do
+
+```sh
+true
+```
+
+### Observe
+
+It.
+
+### Hint
+
+Look.
+
+### Solution
+
+So.
+
+### Check
+
+```check
+run head false else "x"
+```
+
+### Mistake: none
+
+```sh
+false
+```
+
+```says
+x
+```
+"#;
+
+    /// A student at a step of that lab, with a file of progress of their own.
+    fn at(step: usize, folder: &str) -> Session {
+        let head = Node { name: "head".into(), private: "127.0.0.1".into(), public: "127.0.0.1".into(), running: true };
+        let lab = ::guide::parse::lab(LAB, "coins", "steps").unwrap();
+        Session {
+            place: Place::Machines { nodes: vec![head], folder: "/".to_owned() },
+            at: Position { lab: lab.id(), step },
+            lab,
+            style: Style { width: 80, colour: false },
+            keys: false,
+            file: std::env::temp_dir().join(format!("{folder}-{}/progress.json", std::process::id())),
+        }
+    }
+
+    #[tokio::test]
+    async fn who_checks_again_after_a_pass_is_told_so_once_and_not_when_the_next_step_was_shown() {
+        let mut first = at(1, "swarmlab-passed");
+        let letter = |right: bool| {
+            let found = first.order().unwrap().iter().position(|letter| (*letter == 'b') == right).unwrap();
+            ["a", "b"][found]
+        };
+        let (right, wrong) = (letter(true), letter(false));
+        // What is observed waits for a prediction, whichever it is.
+        assert!(!first.predicted().unwrap());
+        first.give(wrong).unwrap();
+        assert!(first.predicted().unwrap());
+        assert!(!first.check(None).await.unwrap() && first.just_passed().unwrap().is_none());
+        first.give(right).unwrap();
+        assert!(first.check(None).await.unwrap());
+        let second = at(2, "swarmlab-passed");
+        assert_eq!((second.just_passed().unwrap(), second.just_passed().unwrap()), (Some(1), None));
+
+        assert!(first.check(None).await.unwrap());
+        second.show_question().await.unwrap();
+        assert_eq!(second.just_passed().unwrap(), None);
+        std::fs::remove_dir_all(second.file.parent().unwrap()).unwrap();
+    }
+
+    #[test]
+    fn in_a_walk_the_key_is_named_that_answers_again() {
+        assert_eq!(by_key("Look again. Then answer again: `lab answer LETTER`"), "Look again. Then answer again: [a]");
+        assert_eq!(by_key("`x` is no number: `lab answer 12.5`, or so"), "`x` is no number: [a], or so");
+        assert_eq!(by_key("`docker service ps rng`"), "`docker service ps rng`");
     }
 }

@@ -1,5 +1,6 @@
 //! One step, shown and run.
 
+use ::guide::facts::Facts;
 use ::guide::lab::{Commands, On, Part};
 use ::guide::{place, render, shuffle};
 
@@ -8,35 +9,50 @@ use super::session::Session;
 impl Session {
     /// The heading, why, and the question.
     pub async fn show_question(&self) -> anyhow::Result<()> {
+        self.record(|step| step.unseen = false)?;
         let (facts, step) = (self.facts().await?, self.step());
         let heading = format!("{}, step {} of {}: {}", self.lab.name(), self.at.step, self.lab.steps.len(), step.title);
         anstream::println!("{}\n", render::heading(&heading, self.style));
         self.show(&facts.text(&step.purpose)?);
-        if let Some(question) = &step.question {
+        self.show_choices(&facts)
+    }
+
+    fn show_choices(&self, facts: &Facts) -> anyhow::Result<()> {
+        if let Some(question) = &self.step().question {
             anstream::println!("{}", render::heading("Predict", self.style));
             self.show(&facts.text(&shuffle::question(question, &self.order()?))?);
         }
         Ok(())
     }
 
-    /// What is to be done, and what to look at.
-    pub async fn show_task(&self) -> anyhow::Result<()> {
-        let facts = self.facts().await?;
-        anstream::println!("{}", render::heading("Do", self.style));
-        self.show_parts(&facts.parts(&self.step().task)?);
-        self.show_observe().await
-    }
-
-    /// What to look at.
-    pub async fn show_observe(&self) -> anyhow::Result<()> {
-        anstream::println!("{}", render::heading("Observe", self.style));
-        let facts = self.facts().await?;
-        self.show(&facts.text(&self.step().observe)?);
+    fn show_ask(&self, facts: &Facts) -> anyhow::Result<()> {
         if let Some(ask) = &self.step().ask {
             anstream::println!("{}", render::heading("Answer", self.style));
             self.show(&facts.text(ask)?);
         }
         Ok(())
+    }
+
+    /// All that is asked, for whoever answers again.
+    pub async fn show_asked(&self) -> anyhow::Result<()> {
+        let facts = self.facts().await?;
+        self.show_choices(&facts)?;
+        self.show_ask(&facts)
+    }
+
+    /// What is to be done.
+    pub async fn show_task(&self) -> anyhow::Result<()> {
+        anstream::println!("{}", render::heading("Do", self.style));
+        self.show_parts(&self.facts().await?.parts(&self.step().task)?);
+        Ok(())
+    }
+
+    /// What to look at. It says how the prediction turns out, so it comes after that.
+    pub async fn show_observe(&self) -> anyhow::Result<()> {
+        anstream::println!("{}", render::heading("Observe", self.style));
+        let facts = self.facts().await?;
+        self.show(&facts.text(&self.step().observe)?);
+        self.show_ask(&facts)
     }
 
     /// Text and commands, in their order.

@@ -1,6 +1,5 @@
 //! The student's way through a lab.
 
-use std::io::{BufRead as _, IsTerminal as _};
 use std::process::ExitCode;
 
 use ::guide::lab::{Lab, On, Part};
@@ -8,6 +7,7 @@ use ::guide::place::Place;
 use ::guide::state::{self, Position, Progress};
 use ::guide::{author, labs, reset};
 
+use super::keys::{self, Key, Typed, interactive, prompt};
 use super::session::Session;
 use super::{Nodes, Syllabus};
 
@@ -104,6 +104,16 @@ pub async fn start(args: Start) -> anyhow::Result<ExitCode> {
 
 async fn begin(place: &Place, lab: &Lab) -> anyhow::Result<()> {
     anstream::eprintln!("{}: {}", lab.name(), lab.title);
+    let cleared = reset::clears(place).await?;
+    for (node, things) in &cleared {
+        anstream::eprint!(
+            "{}",
+            guide::render::message("  ", &format!("removes from {node}: {things}"), super::style())
+        );
+    }
+    if !cleared.is_empty() {
+        anstream::eprintln!("  keeps images, and your answers and passed steps");
+    }
     reset::begin(place, &lab.start, &|line| anstream::eprintln!("  {line}")).await
 }
 
@@ -132,20 +142,41 @@ pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
     session.begin(false).await?;
     session.show_question().await?;
     session.show_task().await?;
-    let asked = match (&session.step().question, &session.step().ask) {
-        (Some(_), Some(_)) => "`lab answer LETTER`, `lab answer WORD`, ",
-        (Some(_), None) => "`lab answer LETTER`, ",
-        (None, Some(_)) => "`lab answer WORD`, ",
-        (None, None) => "",
+    let predicted = session.predicted()?;
+    if predicted {
+        session.show_observe().await?;
+    }
+    let then = match (predicted, &session.step().question, &session.step().ask) {
+        (false, ..) => "Then: `lab answer LETTER`; after that `lab next` shows what to observe",
+        (true, Some(_), Some(_)) => "Then: `lab answer LETTER`, `lab answer WORD`, `lab check`",
+        (true, Some(_), None) => "Then: `lab answer LETTER`, `lab check`",
+        (true, None, Some(_)) => "Then: `lab answer WORD`, `lab check`",
+        (true, None, None) => "Then: `lab check`",
     };
-    let then = format!("Then: {asked}`lab check`. Stuck: `lab hint`, `lab solution`.");
+    let then = format!("{then}. Stuck: `lab hint`, `lab solution`.");
     anstream::print!("{}", guide::render::markdown(&then, session.style));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whoever goes on as if the step that has just passed were the current one is told so: else a second look would be at a step that was
+/// never shown, and an answer would be given to its question.
+fn passed_before(session: &Session) -> anyhow::Result<bool> {
+    let done = session.just_passed()?;
+    if let Some(done) = done {
+        anstream::println!(
+            "Step {done} is done. `lab next` shows step {}, which is the current one now.",
+            session.at.step
+        );
+    }
+    Ok(done.is_some())
 }
 
 /// Checks the current step.
 pub async fn check(args: Check) -> anyhow::Result<ExitCode> {
     let mut session = Session::current(&args.nodes).await?;
+    if passed_before(&session)? {
+        return Ok(ExitCode::from(NOT_DONE));
+    }
     let passed = session.check(args.wait.map(std::time::Duration::from_secs)).await?;
     if passed && session.lacking().await?.is_none() {
         // Asked for now, it would be that of the next step.
@@ -171,21 +202,34 @@ fn conclude(session: &Session, passed: bool, syllabus: &Syllabus) -> anyhow::Res
 
 /// Shows the hint.
 pub async fn hint(args: Here) -> anyhow::Result<ExitCode> {
-    Session::current(&args.nodes).await?.show_hint().await?;
+    let session = Session::current(&args.nodes).await?;
+    if passed_before(&session)? {
+        return Ok(ExitCode::from(NOT_DONE));
+    }
+    session.show_hint().await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the solution.
 pub async fn solution(args: Here) -> anyhow::Result<ExitCode> {
-    Session::current(&args.nodes).await?.show_solution(true).await?;
+    let session = Session::current(&args.nodes).await?;
+    if passed_before(&session)? {
+        return Ok(ExitCode::from(NOT_DONE));
+    }
+    session.show_solution(true).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Takes an answer.
 pub async fn answer(args: Answer) -> anyhow::Result<ExitCode> {
     let session = Session::current(&args.nodes).await?;
+    if passed_before(&session)? {
+        return Ok(ExitCode::from(NOT_DONE));
+    }
+    let predicted = session.predicted()?;
     session.give(&args.word)?;
-    anstream::println!("noted: {}. `lab check` says whether it is right.", args.word);
+    let observe = if predicted { "" } else { "`lab next` shows now what to observe, " };
+    anstream::println!("noted: {}. {observe}`lab check` says whether it is right.", args.word);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -219,6 +263,7 @@ pub async fn reset(args: Reset) -> anyhow::Result<ExitCode> {
 pub async fn run(args: Run) -> anyhow::Result<ExitCode> {
     loop {
         let mut session = Session::current(&args.nodes).await?;
+        session.keys = interactive();
         let at = session.at.clone();
         if !walk(&mut session).await? {
             return Ok(ExitCode::from(NOT_DONE));
@@ -227,9 +272,9 @@ pub async fn run(args: Run) -> anyhow::Result<ExitCode> {
         if over || !interactive() {
             return conclude(&session, true, &args.syllabus);
         }
-        match prompt("[Enter] next step   [q] quit: ")?.as_deref() {
-            Some("q") | None => return Ok(ExitCode::SUCCESS),
-            _ => anstream::println!(),
+        match keys::choose(&[("", "next step"), QUIT])? {
+            Some(Typed::Key("")) => anstream::println!(),
+            _ => return Ok(ExitCode::SUCCESS),
         }
     }
 }
@@ -255,25 +300,19 @@ async fn walk(session: &mut Session) -> anyhow::Result<bool> {
         by_hand &= !matches!(part, Part::Commands(_));
         session.show_parts(std::slice::from_ref(part));
         if let Part::Commands(block) = part {
-            loop {
-                match prompt("[Enter] type it in a shell  [r] run it for me  [k] typed elsewhere  [q] quit: ")?
-                    .as_deref()
-                {
-                    Some("q") => return Ok(false),
-                    None if interactive() => return Ok(false),
-                    Some("") => session.shell(&block.on).await?,
-                    Some("k") => {}
-                    Some("r") | None => {
-                        session.record(|step| step.ran += 1)?;
-                        let code = session.run_block(block).await?;
-                        if code != 0 {
-                            anstream::println!("(it ended with exit code {code})");
-                        }
-                        anstream::println!();
+            match keys::choose(&DO)? {
+                Some(Typed::Key("")) => session.shell(&block.on).await?,
+                Some(Typed::Key("k")) => {}
+                None if interactive() => return Ok(false),
+                Some(Typed::Key("r")) | None => {
+                    session.record(|step| step.ran += 1)?;
+                    let code = session.run_block(block).await?;
+                    if code != 0 {
+                        anstream::println!("(it ended with exit code {code})");
                     }
-                    Some(_) => continue,
+                    anstream::println!();
                 }
-                break;
+                Some(_) => return Ok(false),
             }
         }
     }
@@ -291,15 +330,53 @@ fn predict(session: &Session) -> anyhow::Result<bool> {
 /// Asks until there is an answer; whether to go on.
 fn ask(session: &Session, text: &str) -> anyhow::Result<bool> {
     loop {
-        match prompt(text)?.as_deref() {
-            Some("q") => return Ok(false),
+        let Some(line) = prompt(text)? else {
             // Without a terminal what was answered before counts; ^D is a wish to leave.
-            None => return Ok(!interactive()),
-            Some("") => {}
-            Some(word) => match session.give(word) {
+            return Ok(!interactive());
+        };
+        match line.as_str() {
+            "q" => return Ok(false),
+            "" => {}
+            line => match keys::answer(line).and_then(|word| session.give(word)) {
+                Ok(()) => return Ok(true),
+                Err(error) => {
+                    cluster::terminal::forget_typed();
+                    anstream::println!("{error}");
+                }
+            },
+        }
+    }
+}
+
+const QUIT: Key = ("q", "quit");
+const COMMANDS: Key = ("c", "commands");
+const SHELL: Key = ("s", "shell");
+const HINT: Key = ("h", "hint");
+
+/// What can be done with a block of commands.
+const DO: [Key; 4] = [("", "type it in a shell"), ("r", "run it for me"), ("k", "typed elsewhere"), QUIT];
+/// What can be done before a check, and after one that did not pass.
+const CHECK: [Key; 5] = [("", "check"), COMMANDS, SHELL, HINT, QUIT];
+const AGAIN: [Key; 7] = [("", "check again"), ("a", "answer"), COMMANDS, SHELL, HINT, ("v", "solution"), QUIT];
+
+/// Does what keys ask for until it is time to check; whether it is.
+async fn ready(session: &Session, keys: &[Key]) -> anyhow::Result<bool> {
+    loop {
+        match keys::choose(keys)? {
+            Some(Typed::Key("")) => return Ok(true),
+            Some(Typed::Key("a")) => {
+                session.show_asked().await?;
+                return ask(session, "Your answer ([q] quit): ");
+            }
+            Some(Typed::Answer(word)) => match session.give(&word) {
                 Ok(()) => return Ok(true),
                 Err(error) => anstream::println!("{error}"),
             },
+            Some(Typed::Key("c")) => session.show_task().await?,
+            Some(Typed::Key("s")) => session.shell(&head()).await?,
+            Some(Typed::Key("h")) => session.show_hint().await?,
+            Some(Typed::Key("v")) => session.show_solution(true).await?,
+            _ => return Ok(false),
         }
     }
 }
@@ -309,31 +386,22 @@ async fn verify(session: &mut Session) -> anyhow::Result<bool> {
     if session.step().ask.is_some() && !ask(session, "Your answer ([q] quit): ")? {
         return Ok(false);
     }
-    if interactive() && prompt("[Enter] check: ")?.is_none() {
+    if interactive() && !ready(session, &CHECK).await? {
         return Ok(false);
     }
     loop {
         if session.check(None).await? {
             anstream::println!();
             session.show_solution(false).await?;
+            cluster::terminal::forget_typed();
             return Ok(true);
         }
-        loop {
-            let choices = "[Enter] check again  [a] answer  [s] shell  [h] hint  [v] solution  [q] quit: ";
-            match prompt(choices)?.as_deref() {
-                Some("") => break,
-                Some("a") => {
-                    if !ask(session, "Your answer ([q] quit): ")? {
-                        return Ok(false);
-                    }
-                    break;
-                }
-                Some("s") => session.shell(&head()).await?,
-                Some("h") => session.show_hint().await?,
-                Some("v") => session.show_solution(true).await?,
-                Some("q") | None => return Ok(false),
-                Some(_) => {}
-            }
+        // What was typed while it looked was typed to nobody.
+        cluster::terminal::forget_typed();
+        let asked = session.step().question.is_some() || session.step().ask.is_some();
+        let keys: Vec<Key> = AGAIN.into_iter().filter(|(key, _)| asked || *key != "a").collect();
+        if !ready(session, &keys).await? {
+            return Ok(false);
         }
     }
 }
@@ -341,24 +409,4 @@ async fn verify(session: &mut Session) -> anyhow::Result<bool> {
 /// Where most is done.
 fn head() -> On {
     On::Node("head".to_owned())
-}
-
-fn interactive() -> bool {
-    std::io::stdin().is_terminal()
-}
-
-/// Asks for a line; without a terminal there is nobody to answer, and at the end of input neither.
-fn prompt(text: &str) -> anyhow::Result<Option<String>> {
-    use std::io::Write as _;
-    if !interactive() {
-        return Ok(None);
-    }
-    anstream::print!("{text}");
-    std::io::stdout().flush()?;
-    let mut line = String::new();
-    let read = std::io::stdin().lock().read_line(&mut line)?;
-    if read == 0 {
-        anstream::println!();
-    }
-    Ok((read > 0).then(|| line.trim().to_owned()))
 }
