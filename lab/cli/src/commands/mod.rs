@@ -22,10 +22,10 @@ Exit codes:
   1    it could not be done; stderr says why, and what to do
   2    wrong usage or a bad setting
   3    doctor: something is not as it should be
-       check, run: the step is not done yet
+       check, run: the step is not done yet, or was not shown yet
 
 On a slow machine LAB_PATIENCE=3 in the environment makes all waits up to three
-times as long.";
+times as long, and lets measured speeds fall short by three times as much.";
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -36,7 +36,7 @@ pub enum Command {
     Tasks(tasks::Args),
     Wait(wait::Args),
     /// List the labs
-    List(guide::Syllabus),
+    List(guide::catalogue::List),
     Start(guide::walk::Start),
     /// Show the current step
     Next(guide::walk::Here),
@@ -104,7 +104,7 @@ impl Command {
             Command::Registry(args) => wait(registry::run(args)),
             Command::Tasks(args) => wait(tasks::run(args)),
             Command::Wait(args) => wait(wait::run(args)),
-            Command::List(syllabus) => guide::catalogue::list(&syllabus),
+            Command::List(args) => guide::catalogue::list(&args),
             Command::Start(args) => wait(guide::walk::start(args)),
             Command::Next(args) => wait(guide::walk::next(args)),
             Command::Run(args) => wait(guide::walk::run(args)),
