@@ -74,7 +74,10 @@ pub async fn walk(place: &Place, lab: &Lab, only: Option<usize>, say: &(dyn Fn(&
         walked.steps += 1;
         let word = if saw.faults.is_empty() { "ok" } else { "!!" };
         say(&format!("  {word}  {name} {} ({:.0} s)  {}", step.title, at.elapsed().as_secs_f64(), saw.measured));
-        faults.extend(saw.faults.into_iter().map(|fault| format!("{name}: {fault}")));
+        for fault in saw.faults {
+            say(&format!("      {fault}"));
+            faults.push(format!("{name}: {fault}"));
+        }
     }
     reset::clean(place).await?;
     let left: Vec<String> =
