@@ -6,12 +6,13 @@
 #   lab/vm/run.sh labs [LAB...]        walks the guided labs
 #   lab/vm/run.sh shell                a shell in it
 #
-# On Debian or Ubuntu, as root. It installs what is missing, starts a Docker engine where none runs, and keeps the machine's
-# disks in target/vm. Nothing that runs changes the disks. QEMU is in a container, so that it is the same version everywhere.
+# On Debian or Ubuntu on x86_64, as root. It installs what is missing, starts a Docker engine where none runs, and keeps the machine's
+# disks in target/vm. Nothing that runs changes the disks. The machine's kernel is a program (User Mode Linux), which runs on every
+# x86_64 processor without its extensions for virtual machines, at its speed but for system calls. It is in a container, so that
+# it is the same version everywhere, and gone with it.
 #
-#   VM_ACCEL       tcg (the default: the processor is emulated, on every machine) or kvm
 #   VM_MEMORY      MB (4096)
-#   VM_PROCESSORS  (2)
+#   VM_PROCESSOR   the processor that it runs on (the last one of this machine)
 #   VM_SILENCE     seconds without a line after which it counts as hung (600)
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -23,7 +24,8 @@ PROGRAMS_OF_VM="$PROGRAMS_OF_IMAGES lab e2e"
 CLUSTER=vm-images
 MAKING_IMAGES=
 NAME=swarmlab-vm-$$
-ACCEL=${VM_ACCEL:-tcg}
+REPOSITORY=repository-$$
+PROCESSOR=${VM_PROCESSOR:-$(($(nproc) - 1))}
 # lab's bounds of waits, and what rates may fall short of theory, are multiplied by it.
 PATIENCE=${LAB_PATIENCE:-4}
 
@@ -56,7 +58,7 @@ image() {
 }
 
 root_disk() {
-    local from=(lab/vm/Dockerfile lab/vm/first lab/cluster/image/Dockerfile lab/cluster/image/profile.sh)
+    local from=(lab/vm/Dockerfile lab/vm/first lab/cluster/image/*)
     current $CACHE/root.ext4 "${from[@]}" && return
     say "the virtual machine's root file system, once"
     $CACHE/programs/lab cluster image
@@ -67,13 +69,22 @@ root_disk() {
     container=$(docker create swarmlab/vm-machine:trixie true)
     docker export "$container" | tar -x -C $folder
     docker rm "$container" >/dev/null
-    cp $folder/boot/kernel $folder/boot/first.cpio.gz $CACHE/
     disk $CACHE/root.ext4 2048 $folder
     rm -rf $folder
     made_from $CACHE/root.ext4 "${from[@]}"
 }
 
-# The engine's images, in a folder that an engine of the same version has made: loading them under emulation takes minutes.
+# The kernel's image, which the engine keeps.
+kernel() {
+    local from=(lab/vm/Dockerfile lab/vm/kernel.config)
+    current $CACHE/kernel "${from[@]}" && docker image inspect swarmlab/vm-kernel:trixie >/dev/null 2>&1 && return
+    say "the virtual machine's kernel, once"
+    image kernel
+    echo swarmlab/vm-kernel:trixie >$CACHE/kernel
+    made_from $CACHE/kernel "${from[@]}"
+}
+
+# The engine's images, in a folder that an engine of the same version has made: loading them in the machine takes minutes.
 images_disk() {
     local from=(lab/vm/Dockerfile lab/vm/nfs.conf lab/vm/rc.local lab/cluster/image/Dockerfile lab/cluster/image/profile.sh lab/cluster/standins/* lab/labs/images/*/*)
     current $CACHE/images.ext4 "${from[@]}" && return
@@ -95,9 +106,9 @@ images_disk() {
     made_from $CACHE/images.ext4 "${from[@]}"
 }
 
-# This tree with its programs, anew each time.
+# This tree with its programs, anew each time, and of each run's own: several may run beside one another.
 repository_disk() {
-    local folder=$CACHE/repository program
+    local folder=$CACHE/$REPOSITORY program
     rm -rf $folder
     mkdir -p $folder/target/images $folder/$CACHE/programs
     tar -c --exclude=./target --exclude=./.git . | tar -x -C $folder
@@ -105,38 +116,36 @@ repository_disk() {
     for program in $PROGRAMS_OF_IMAGES; do
         ln $folder/$CACHE/programs/$program $folder/target/images/$program
     done
-    disk $CACHE/repository.ext4 512 $folder
+    disk $CACHE/$REPOSITORY.ext4 512 $folder
     rm -rf $folder
 }
 
-# Sets `machine` to the command that runs the machine; arguments are what it is to do.
+# Sets `machine` to the command that runs the machine; arguments are what it is to do. What it writes to its disks goes into files of
+# the container, and its memory is one, too.
 machine_command() {
-    local drive=if=virtio,format=raw,snapshot=on,cache=unsafe flags=() accel words environment=LAB_PATIENCE=$PATIENCE
-    case $ACCEL in
-        tcg) accel=(-accel tcg,thread=multi -cpu max) ;;
-        kvm) accel=(-accel kvm -cpu host) flags=(--device /dev/kvm) ;;
-        *) die "VM_ACCEL=$ACCEL: there are tcg and kvm" ;;
-    esac
+    local flags=() environment=("LAB_PATIENCE=$PATIENCE") memory=${VM_MEMORY:-4096} input=null disk disks=() rows columns
     if [ "$1" = shell ]; then
-        flags+=(-t)
-        environment+=$(stty size | sed 's/\(.*\) \(.*\)/ ROWS=\1 COLUMNS=\2/')
+        flags=(-t)
+        input=fd:0
+        read -r rows columns < <(stty size)
+        environment+=("ROWS=$rows" "COLUMNS=$columns")
     fi
-    printf -v words ' "%s"' "$@"
-    # What the machine writes goes into files without a name in its folder for temporary ones, and is gone with it.
-    machine=(docker run --rm -i --init --name "$NAME" --network none -v "$PWD/$CACHE:/vm" -w /vm -e TMPDIR=/vm "${flags[@]}"
-        swarmlab/vm-emulator:trixie nice -n "$(nice)"
-        qemu-system-x86_64 "${accel[@]}" -m "${VM_MEMORY:-4096}" -smp "${VM_PROCESSORS:-2}"
-        -nodefaults -display none -no-reboot -kernel kernel -initrd first.cpio.gz
-        -drive "file=root.ext4,$drive" -drive "file=images.ext4,$drive" -drive "file=repository.ext4,$drive"
-        -append "console=ttyS0 quiet panic=-1 mitigations=off apparmor=0 $environment --$words")
+    for disk in root images $REPOSITORY; do
+        disks+=("ubd${#disks[@]}=/tmp/$disk,/vm/$disk.ext4")
+    done
+    machine=(docker run --rm -i --init --name "$NAME" --network none --security-opt seccomp=unconfined --security-opt apparmor=unconfined
+        -v "$PWD/$CACHE:/vm:ro" --tmpfs "/memory:exec,size=$((memory + 64))m" -e TMPDIR=/memory "${flags[@]}"
+        swarmlab/vm-kernel:trixie nice -n "$(nice)" taskset -c "$PROCESSOR"
+        linux seccomp=on "mem=${memory}M" "${disks[@]}" root=/dev/ubda rw init=/first
+        con=null "con0=$input,fd:1" console=tty0 quiet panic=-1 "${environment[@]}" -- "$@")
 }
 
 # Shows what the machine says, and ends as it does.
 run() {
-    local log=$CACHE/console.log silence=${VM_SILENCE:-600} line ended=
+    local log=$CACHE/console-$PROCESSOR.log silence=${VM_SILENCE:-600} line ended=
     machine_command "$@"
     : >$log
-    exec {console}< <("${machine[@]}" -serial stdio </dev/null 2>&1)
+    exec {console}< <("${machine[@]}" </dev/null 2>&1)
     while :; do
         if IFS= read -r -t "$silence" -u "$console" line; then
             line=${line%$'\r'}
@@ -154,6 +163,7 @@ run() {
 
 stop() {
     docker kill "$NAME" >/dev/null 2>&1 || true
+    rm -rf "$CACHE/$REPOSITORY" "$CACHE/$REPOSITORY.ext4"
     [ -z "$MAKING_IMAGES" ] || $CACHE/programs/lab cluster down --name $CLUSTER || true
     stop_engine
 }
@@ -164,6 +174,7 @@ case $1 in
     *) die "there is no task \`$1\`: there are e2e, labs and shell" ;;
 esac
 [ "$1" != shell ] || [ -t 0 ] || die "a shell needs a terminal"
+[ "$(uname -m)" = x86_64 ] || die "the machine's kernel runs on x86_64 only"
 [ "$(id -u)" = 0 ] || die "run this as root: the disks hold files of several users"
 trap stop EXIT
 trap 'exit 130' INT TERM
@@ -173,13 +184,13 @@ mkdir -p $CACHE
 say "the programs"
 PROGRAMS=$PROGRAMS_OF_VM sh compose/binaries.sh $CACHE/programs
 root_disk
-docker image inspect swarmlab/vm-emulator:trixie >/dev/null 2>&1 || image emulator
+kernel
 images_disk
 repository_disk
-say "the virtual machine starts; all that it says is kept in $CACHE/console.log"
+say "the virtual machine starts; all that it says is kept in $CACHE/console-$PROCESSOR.log"
 if [ "$1" = shell ]; then
     machine_command "$@"
-    "${machine[@]}" -serial mon:stdio
+    "${machine[@]}"
 else
     run "$@"
 fi
