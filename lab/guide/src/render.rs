@@ -105,7 +105,7 @@ fn wrap(text: &str, first: &str, rest: &str, style: Style) -> String {
 }
 
 /// The longest code that is kept on one line.
-const WHOLE: usize = 40;
+const WHOLE: usize = 60;
 
 /// A blank at which no line is broken.
 const FIRM: char = '\u{7}';

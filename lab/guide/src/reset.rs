@@ -28,10 +28,11 @@ const LONGEST: usize = 56;
 
 /// Removes what labs make; images stay, so that the next start is fast. On machines of their own, containers and
 /// volumes of others are left alone. An engine that has just left its swarm may need a moment to let go of `docker_gwbridge`, and the prune leaves it then.
+/// A prune of volumes leaves those that have options, as one of NFS has.
 const CLEAN_CLUSTER: &str = "ids=$(docker ps -aq); [ -z \"$ids\" ] || docker rm -f $ids >/dev/null; \
     docker network prune -f >/dev/null; tries=0; \
     while [ $tries -lt 25 ] && docker network inspect docker_gwbridge >/dev/null 2>&1 && ! docker network rm docker_gwbridge >/dev/null 2>&1; do \
-    tries=$((tries + 1)); sleep 0.2; done; docker volume prune -af >/dev/null 2>&1 || docker volume prune -f >/dev/null; true";
+    tries=$((tries + 1)); sleep 0.2; done; docker volume ls -q | xargs -r docker volume rm -f >/dev/null 2>&1; true";
 
 /// On a cluster the engine's settings and the files that labs wrote outside of their folders go; `restart` is set where the engine has to notice.
 const CLEAN_SETTINGS: &str = "restart=; if [ -e /etc/docker/daemon.json ] || grep -qs '^ *DOCKER_OPTS=' /etc/default/docker; then restart=yes; fi; \
@@ -55,7 +56,7 @@ const MEND_ENGINE: &str = "if [ -n \"$restart\" ] || docker network ls -q -f dri
     docker images -q 127.0.0.1:5000/large | xargs -r docker rmi -f >/dev/null 2>&1; true";
 
 /// Volumes that labs make, beside the application's own. The names are everyday ones, so a volume of such a name may be somebody else's.
-const VOLUMES: &str = "registry|git|private|blackboard|notes|consul|etcd";
+const VOLUMES: &str = "registry|git|private|blackboard|notes|consul|etcd|shared_shared";
 
 /// Containers that labs start by themselves, with names as everyday.
 const CONTAINERS: &str = "probe|outside|nameserver|registry|consul|etcd|registrar|balancer|busy|idle|still|door";

@@ -9,7 +9,7 @@ use super::terminal_width;
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Status: pending (new, pending, assigned, accepted), running (preparing, ready, starting, running),
-done (complete, shutdown), failed (failed, rejected, orphaned).
+done (complete, shutdown, remove), failed (failed, rejected, orphaned).
 
 Example:
   lab tasks worker"
