@@ -146,7 +146,7 @@ struct Saw {
 
 async fn walk_step(place: &Place, step: &Step, mut facts: Facts, walked: &mut Walked) -> Result<Saw> {
     let begun = remember(place, &facts, step).await;
-    let ours: Vec<&Check> = step.checks.iter().filter(|check| facts.holds(&check.only)).collect();
+    let ours: Vec<&Check> = lines(step, &facts).collect();
     let scene = Scene {
         place,
         facts: &facts,
@@ -258,10 +258,14 @@ async fn takes_anything(check: &Check, scene: &Scene<'_>, right: &str) -> Option
     found.holds().then(|| format!("`{}` takes {wrong} for an answer, where {right} is right", check.line))
 }
 
+/// The lines of a step's check that are for this Swarm.
+fn lines<'a>(step: &'a Step, facts: &Facts) -> impl Iterator<Item = &'a Check> {
+    step.checks.iter().filter(|check| facts.holds(&check.only))
+}
+
 /// The choice that was given is known to be wrong before anything is looked at.
 fn chosen_wrong(step: &Step, scene: &Scene<'_>) -> bool {
-    let ours = step.checks.iter().filter(|check| scene.facts.holds(&check.only));
-    let mut right = ours.filter_map(|check| match check.answer() {
+    let mut right = lines(step, scene.facts).filter_map(|check| match check.answer() {
         Some(Answer::Choice(right)) => Some(right),
         _ => None,
     });
@@ -270,8 +274,7 @@ fn chosen_wrong(step: &Step, scene: &Scene<'_>) -> bool {
 
 /// Whether a check of this step measures something, which takes its time.
 pub fn measures(step: &Step, scene: &Scene<'_>) -> bool {
-    let mut ours = step.checks.iter().filter(|check| scene.facts.holds(&check.only));
-    ours.any(Check::measures) && !chosen_wrong(step, scene)
+    lines(step, scene.facts).any(Check::measures) && !chosen_wrong(step, scene)
 }
 
 /// Looks at every line of a step that is for this Swarm: first those that are quick, and those that measure only when
@@ -283,7 +286,7 @@ pub async fn check<'a>(
     within: Duration,
     stubborn: bool,
 ) -> Vec<(&'a Check, Finding)> {
-    let ours: Vec<&Check> = step.checks.iter().filter(|check| scene.facts.holds(&check.only)).collect();
+    let ours: Vec<&Check> = lines(step, scene.facts).collect();
     let mut found: Vec<Option<Finding>> = vec![None; ours.len()];
     let quick = ours.iter().zip(&mut found).filter(|(check, _)| !check.measures());
     let looks = quick.map(|(check, found)| async move { *found = Some(check.look(scene, within, stubborn).await) });
