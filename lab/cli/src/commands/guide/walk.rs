@@ -158,25 +158,18 @@ pub async fn next(args: Here) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whoever goes on as if the step that has just passed were the current one is told so: else a second look would be at a step that was
+/// The current step, where it was shown. Whoever goes on as if the step that has just passed were the current one is told so: else a second look would be at a step that was
 /// never shown, and an answer would be given to its question.
-fn passed_before(session: &Session) -> anyhow::Result<bool> {
-    let done = session.just_passed()?;
-    if let Some(done) = done {
-        anstream::println!(
-            "Step {done} is done. `lab next` shows step {}, which is the current one now.",
-            session.at.step
-        );
-    }
-    Ok(done.is_some())
+async fn at_a_step_that_was_shown(nodes: &Nodes) -> anyhow::Result<Option<Session>> {
+    let session = Session::current(nodes).await?;
+    let Some(done) = session.just_passed()? else { return Ok(Some(session)) };
+    anstream::println!("Step {done} is done. `lab next` shows step {}, which is the current one now.", session.at.step);
+    Ok(None)
 }
 
 /// Checks the current step.
 pub async fn check(args: Check) -> anyhow::Result<ExitCode> {
-    let mut session = Session::current(&args.nodes).await?;
-    if passed_before(&session)? {
-        return Ok(ExitCode::from(NOT_DONE));
-    }
+    let Some(mut session) = at_a_step_that_was_shown(&args.nodes).await? else { return Ok(ExitCode::from(NOT_DONE)) };
     let passed = session.check(args.wait.map(std::time::Duration::from_secs)).await?;
     if passed && session.lacking().await?.is_none() {
         // Asked for now, it would be that of the next step.
@@ -202,30 +195,21 @@ fn conclude(session: &Session, passed: bool, syllabus: &Syllabus) -> anyhow::Res
 
 /// Shows the hint.
 pub async fn hint(args: Here) -> anyhow::Result<ExitCode> {
-    let session = Session::current(&args.nodes).await?;
-    if passed_before(&session)? {
-        return Ok(ExitCode::from(NOT_DONE));
-    }
+    let Some(session) = at_a_step_that_was_shown(&args.nodes).await? else { return Ok(ExitCode::from(NOT_DONE)) };
     session.show_hint().await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the solution.
 pub async fn solution(args: Here) -> anyhow::Result<ExitCode> {
-    let session = Session::current(&args.nodes).await?;
-    if passed_before(&session)? {
-        return Ok(ExitCode::from(NOT_DONE));
-    }
+    let Some(session) = at_a_step_that_was_shown(&args.nodes).await? else { return Ok(ExitCode::from(NOT_DONE)) };
     session.show_solution(true).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Takes an answer.
 pub async fn answer(args: Answer) -> anyhow::Result<ExitCode> {
-    let session = Session::current(&args.nodes).await?;
-    if passed_before(&session)? {
-        return Ok(ExitCode::from(NOT_DONE));
-    }
+    let Some(session) = at_a_step_that_was_shown(&args.nodes).await? else { return Ok(ExitCode::from(NOT_DONE)) };
     let predicted = session.predicted()?;
     session.give(&args.word)?;
     let observe = if predicted { "" } else { "`lab next` shows now what to observe, " };
