@@ -30,12 +30,16 @@ fn of(step: &Step) -> impl Iterator<Item = String> {
             format!("its solution does not say, as `- {letter}) ...`, why the wrong choice {letter} tempts")
         })
     });
-    wrong.into_iter().flatten().chain(silent)
+    // A command, or a path in what Docker shows.
+    let bare = step.checks.iter().map(|check| check.what()).filter(|what| what.starts_with(['`', '.']));
+    let bare = bare.map(|what| format!("a line of its check has no `as \"what holds\"`, so the student would read {what}"));
+    wrong.into_iter().flatten().chain(silent).chain(bare)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::Check;
 
     #[test]
     fn every_lab_proves_what_it_says() {
@@ -50,8 +54,10 @@ mod tests {
         let step = &mut good.steps[0];
         step.checks.retain(|check| check.answer().is_some());
         step.mistakes.clear();
+        step.checks.push(Check::read("keep run head \"docker ps\" else \"Start Docker.\"", &[]).unwrap());
         let wrong = lab(&good);
         assert!(wrong[0].contains("coins/1 step 1: its checks are only answers"), "{wrong:?}");
         assert!(wrong[1].contains("no `### Mistake`"), "{wrong:?}");
+        assert!(wrong[2].ends_with("so the student would read `docker ps` on head"), "{wrong:?}");
     }
 }

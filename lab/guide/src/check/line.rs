@@ -1,4 +1,4 @@
-//! Reading a line: `[keep] VERB ARGUMENT... [else "what to do"]`.
+//! Reading a line: `[keep] VERB ARGUMENT... [as "what holds"] [else "what to do"]`.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -149,11 +149,14 @@ pub fn check(line: &str, only: &[Only]) -> Result<Check, String> {
     if keep {
         words.pop_front();
     }
-    let mut otherwise = None;
-    if words.len() >= 2 && keyword(&words, words.len() - 2, "else") {
-        otherwise = words.pop_back().map(|word| word.text);
-        words.pop_back();
-    }
+    let mut at_end = |text| {
+        let there = words.len() >= 2 && keyword(&words, words.len() - 2, text);
+        // `same as NODE` is not meant.
+        let there = there && words.back().is_some_and(|word| word.quoted);
+        there.then(|| words.drain(words.len() - 2..).next_back()).flatten().map(|word| word.text)
+    };
+    let otherwise = at_end("else");
+    let title = at_end("as");
     let Some(name) = words.pop_front().map(|word| word.text) else { return Err("an empty line".to_owned()) };
     let Some(verb) = VERBS.iter().find(|verb| verb.name() == name) else {
         return Err(format!("there is no check {name:?}{}", verbs::nearest(&name)));
@@ -172,7 +175,7 @@ pub fn check(line: &str, only: &[Only]) -> Result<Check, String> {
     if verb.holds_at_first && !keep {
         return Err(format!("`{line}` holds before the step already: write `keep {name} ...`"));
     }
-    Ok(Check { line: line.to_owned(), keep, only: only.to_vec(), otherwise, look: Arc::from(look) })
+    Ok(Check { line: line.to_owned(), keep, only: only.to_vec(), title, otherwise, look: Arc::from(look) })
 }
 
 #[cfg(test)]
@@ -198,6 +201,14 @@ mod tests {
             assert!(!read.unwrap().what().is_empty(), "{}", verb.example);
             assert!(verb.example.trim_start_matches("keep ").starts_with(verb.name()), "{}", verb.example);
         }
+    }
+
+    #[test]
+    fn a_line_has_a_title_in_place_of_the_verbs_words() {
+        let what = |line: &str| check(line, &[]).unwrap().what();
+        assert_eq!(what(r#"run head "docker ps" holds rng as "rng is there" else "Start it.""#), "rng is there");
+        assert_eq!(what(r#"running rng 1 as "rng is there""#), "rng is there");
+        assert_eq!(what(r#"run head "ps" holds "as" else "Start it.""#), "`ps` on head has `as`");
     }
 
     #[test]

@@ -167,6 +167,8 @@ pub struct Check {
     pub keep: bool,
     /// It is for a Swarm where all of these hold.
     pub only: Vec<Only>,
+    /// What holds then, where the verb's own words would be a command.
+    pub title: Option<String>,
     /// What is to be done where it does not hold, for verbs that cannot know.
     pub otherwise: Option<String>,
     look: Arc<dyn Look>,
@@ -192,7 +194,7 @@ impl Check {
 
     /// What is looked at, in a few words for the student.
     pub fn what(&self) -> String {
-        self.look.what()
+        self.title.clone().unwrap_or_else(|| self.look.what())
     }
 
     /// What kind of answer this asks for, where it does.
