@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use swarm::patience::shortfall;
 use swarm::patient;
 use tokio::process::{Child, Command};
 
-use crate::measure::{near_theory, steps};
+use crate::measure::steps;
 use crate::world::{STACK, World, within};
 
 /// A service whose capacity is arithmetic: one request at a time, each of 50 ms, which is long beside what a busy machine adds.
@@ -71,25 +71,47 @@ pub fn outside(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let before = world.converge("worker").await?.running.len();
         let measure = patient(Duration::from_secs(5)).as_secs();
-        let sweep =
-            found(world, &format!("--platform swarm --stack {STACK} --workers 1,3,10 --measure {measure}s")).await?;
-        let steps = steps(&sweep)?;
-        for step in steps {
-            near_theory(step)?;
-            let rate = &step["throughput"];
-            let wide = rate["high"].as_f64().zip(rate["low"].as_f64()).map_or(9.9, |(high, low)| (high - low) / 2.0);
-            ensure!(wide < 0.5, "the rate is known to within {wide}: {rate}");
+        let mut told = Err(anyhow!("nothing was measured"));
+        // A machine that had something else to do is asked once more.
+        for _ in 0..2 {
+            let command = format!("--platform swarm --stack {STACK} --workers 1,2,3,10 --measure {measure}s");
+            told = as_sure_as_embedded(&found(world, &command).await?);
+            if told.is_ok() {
+                break;
+            }
         }
-        let last = steps.last().context("a step")?;
-        let (busy, p50) = (&last["utilisation"]["rng"], &last["probes"]["rng"]["p50_ms"]);
-        let (busy, p50) = busy.as_f64().zip(p50.as_f64()).context("rng's busy share and its probe")?;
-        ensure!(100.0 * (1.0 - busy) < shortfall(5.0), "rng is busy {:.1} %", 100.0 * busy);
-        ensure!(sweep["verdict"]["bottleneck"] == "rng" || busy < 0.95, "{}", sweep["verdict"]);
         nothing_is_left(world).await?;
         ensure!(before == world.converge("worker").await?.running.len(), "the workers are not as before");
-        Ok(format!("rng busy {:.1} % and its probe {p50:.0} ms with 10 workers, from this machine", 100.0 * busy))
+        told
     }
     .boxed()
+}
+
+/// How near to theory the steps of a sweep are, where they are near enough.
+fn as_sure_as_embedded(sweep: &Value) -> Result<String> {
+    let steps = steps(sweep)?;
+    let (mut furthest, mut widest) = (0.0_f64, 0.0_f64);
+    for step in steps {
+        let rate = &step["throughput"];
+        let theory = step["theory"].as_f64().context("the delays are known")?;
+        let off = 100.0 * (rate["value"].as_f64().context("a step has a rate")? / theory - 1.0);
+        ensure!(off < 3.0 && -off < shortfall(3.0), "{} is {off:.1} % off {theory:.2}", step["throughput"]);
+        let wide = rate["high"].as_f64().zip(rate["low"].as_f64()).map_or(9.9, |(high, low)| (high - low) / 2.0);
+        ensure!(wide < shortfall(0.1), "the rate is known to within {wide}: {rate}");
+        (furthest, widest) = (furthest.max(off.abs()), widest.max(wide));
+    }
+    let last = steps.last().context("a step")?;
+    let (busy, p50) = (&last["utilisation"]["rng"], &last["probes"]["rng"]["p50_ms"]);
+    let (busy, p50) = busy.as_f64().zip(p50.as_f64()).context("rng's busy share and its probe")?;
+    ensure!(100.0 * (1.0 - busy) < shortfall(3.0), "rng is busy {:.1} %", 100.0 * busy);
+    ensure!(sweep["verdict"]["bottleneck"] == "rng" || busy < 0.95, "{}", sweep["verdict"]);
+    // Of ten workers two are with hasher or pause. The others are in front of the probe, 100 ms each, and one of them is half served.
+    let wait = 100.0 * (p50 / 750.0 - 1.0);
+    ensure!(wait > -5.0 && wait < shortfall(5.0), "the probe of rng takes {p50:.0} ms, and 750 by theory");
+    Ok(format!(
+        "1 to 10 workers within {furthest:.1} % of theory, each known to ±{widest:.2}; rng busy {:.1} %, its probe {p50:.0} ms",
+        100.0 * busy
+    ))
 }
 
 /// Any service: its capacity is arithmetic, what limits it is named, and every wrong turn has its sentence.

@@ -22,6 +22,9 @@ const SERVICE: &str = "com.docker.compose.service";
 const NUMBER: &str = "com.docker.compose.container-number";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
+/// The label of those that were made here: one of them that has ended is nobody's, and is removed.
+const MADE: &str = "swarmlab.made";
+
 /// Pause between two looks at containers that are starting.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -32,7 +35,7 @@ pub struct Project {
     name: String,
 }
 
-/// One running container of a service.
+/// One container of a service.
 #[derive(Debug, Clone)]
 pub struct Container {
     number: u32,
@@ -55,7 +58,7 @@ impl Project {
     /// # Errors
     /// The engine does not answer.
     pub async fn services(&self) -> Result<BTreeSet<String>, Error> {
-        let listed = self.list(&[format!("{PROJECT}={}", self.name), format!("{ONE_OFF}=False")]).await?;
+        let listed = self.list(&[format!("{PROJECT}={}", self.name), format!("{ONE_OFF}=False")], false).await?;
         Ok(listed.into_iter().filter_map(|container| container.labels?.get(SERVICE).cloned()).collect())
     }
 
@@ -64,10 +67,15 @@ impl Project {
     /// # Errors
     /// The engine does not answer.
     pub async fn containers(&self, service: &str) -> Result<Vec<Container>, Error> {
+        self.inspected(service, false).await
+    }
+
+    /// The containers of a service, by number: those that run, or all.
+    async fn inspected(&self, service: &str, all: bool) -> Result<Vec<Container>, Error> {
         let labels = [format!("{PROJECT}={}", self.name), format!("{SERVICE}={service}"), format!("{ONE_OFF}=False")];
         let docker = self.engine.docker();
         let failed = |error| Error::api(format!("inspect the containers of {service}"), &error);
-        let inspected = self.list(&labels).await?.into_iter().filter_map(|container| {
+        let inspected = self.list(&labels, all).await?.into_iter().filter_map(|container| {
             let number = container.labels?.get(NUMBER)?.parse().ok()?;
             Some((number, container.id?))
         });
@@ -80,9 +88,9 @@ impl Project {
         Ok(containers)
     }
 
-    async fn list(&self, labels: &[String]) -> Result<Vec<bollard::models::ContainerSummary>, Error> {
+    async fn list(&self, labels: &[String], all: bool) -> Result<Vec<bollard::models::ContainerSummary>, Error> {
         let filters = HashMap::from([("label".to_owned(), labels.to_vec())]);
-        let options = ListContainersOptionsBuilder::default().filters(&filters).build();
+        let options = ListContainersOptionsBuilder::default().all(all).filters(&filters).build();
         let listed = self.engine.docker().list_containers(Some(options)).await;
         listed.map_err(|error| Error::api(format!("list the containers of {}", self.name), &error))
     }
@@ -92,7 +100,8 @@ impl Project {
     /// # Errors
     /// There is none to make others like it, or the engine refuses.
     pub async fn scale(&self, service: &str, count: u32) -> Result<(), Error> {
-        let containers = self.containers(service).await?;
+        let (containers, ended): (Vec<_>, Vec<_>) =
+            self.inspected(service, true).await?.into_iter().partition(Container::runs);
         let Some(first) = containers.first() else {
             let there: Vec<String> = self.services().await?.into_iter().collect();
             return Err(Error::Compose(format!(
@@ -106,7 +115,9 @@ impl Project {
                 "{service} cannot be scaled to none: others are made like the first one"
             )));
         }
-        let taken: Vec<u32> = containers.iter().map(|container| container.number).collect();
+        let (made, others): (Vec<_>, Vec<_>) = ended.iter().partition(|container| container.made());
+        try_join_all(made.into_iter().map(|container| self.remove(container))).await?;
+        let taken: Vec<u32> = containers.iter().chain(others).map(|container| container.number).collect();
         let missing = (count as usize).saturating_sub(containers.len());
         let free = (1..).filter(|number| !taken.contains(number)).take(missing);
         try_join_all(free.map(|number| self.add(service, first, number))).await?;
@@ -121,7 +132,8 @@ impl Project {
     pub async fn converge(&self, service: &str, count: u32, bound: Duration) -> Result<Vec<Container>, Error> {
         let begun = Instant::now();
         loop {
-            let containers = self.containers(service).await?;
+            let mut containers = self.inspected(service, true).await?;
+            containers.retain(|container| container.runs() || container.made());
             let trouble: Vec<String> = containers.iter().filter_map(|container| container.state().err()).collect();
             if containers.len() == count as usize && trouble.is_empty() {
                 return Ok(containers);
@@ -147,8 +159,10 @@ impl Project {
     async fn remove(&self, container: &Container) -> Result<(), Error> {
         let failed = |error| Error::api(format!("remove {}", container.name()), &error);
         let docker = self.engine.docker();
-        // Told to stop first, so that it finishes what it does.
-        docker.stop_container(container.id(), None).await.map_err(failed)?;
+        if container.runs() {
+            // Told to stop first, so that it finishes what it does.
+            docker.stop_container(container.id(), None).await.map_err(failed)?;
+        }
         let options = RemoveContainerOptionsBuilder::default().v(true).force(true).build();
         docker.remove_container(container.id(), Some(options)).await.map_err(failed)
     }
@@ -163,6 +177,15 @@ impl Container {
     /// Its name, as `docker ps` prints it.
     pub fn name(&self) -> String {
         self.inspected.name.as_deref().unwrap_or_default().trim_start_matches('/').to_owned()
+    }
+
+    fn runs(&self) -> bool {
+        self.inspected.state.as_ref().and_then(|state| state.running).unwrap_or(false)
+    }
+
+    fn made(&self) -> bool {
+        let labels = self.inspected.config.as_ref().and_then(|config| config.labels.as_ref());
+        labels.is_some_and(|labels| labels.contains_key(MADE))
     }
 
     /// Runs, and is healthy where it has a health check; otherwise what it is.
@@ -219,6 +242,7 @@ fn another(service: &str, like: &Container, number: u32) -> ContainerCreateBody 
     let config = like.inspected.config.clone().unwrap_or_default();
     let mut labels = config.labels.unwrap_or_default();
     labels.insert(NUMBER.to_owned(), number.to_string());
+    labels.insert(MADE.to_owned(), String::new());
     let networks = like.inspected.network_settings.clone().and_then(|settings| settings.networks).unwrap_or_default();
     let endpoint = EndpointSettings { aliases: Some(vec![service.to_owned()]), ..Default::default() };
     ContainerCreateBody {

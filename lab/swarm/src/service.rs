@@ -99,6 +99,18 @@ pub struct Port {
     pub host_mode: bool,
 }
 
+impl Service {
+    /// Whether both are on one network.
+    pub fn shares_network_with(&self, other: &Service) -> bool {
+        self.networks.iter().any(|id| other.networks.contains(id))
+    }
+
+    /// Whether both are of one application: they share a network, or belong to one stack.
+    pub fn is_beside(&self, other: &Service) -> bool {
+        self.shares_network_with(other) || self.stack.is_some() && self.stack == other.stack
+    }
+}
+
 impl From<&bollard::models::Service> for Service {
     fn from(service: &bollard::models::Service) -> Self {
         let spec = service.spec.clone().unwrap_or_default();

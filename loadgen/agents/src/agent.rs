@@ -18,8 +18,8 @@ use crate::link::{Link, LinkError, Receiving, Sending};
 use crate::message::{Answer, Finished, Order};
 use crate::{SILENCE, Token, clock, reach};
 
-/// Connections that have not proved the token yet; further ones are closed at once.
-const STRANGERS: usize = 8;
+/// Connections that have not proved the token yet; further ones wait.
+const STRANGERS: usize = 64;
 
 /// How long an agent waits that can take no connection, before it tries again.
 const DEAF: Duration = Duration::from_secs(1);
@@ -58,14 +58,13 @@ pub fn serve(listener: &TcpListener, token: &Token, stop: &AtomicBool, watch: Wa
     let mut deaf = false;
     thread::scope(|scope| {
         while !stop.load(Ordering::Relaxed) {
-            let came = listener.accept();
+            // While so many greet, others wait in the kernel's queue: a coordinator may be among them.
+            let full = strangers.load(Ordering::Acquire) >= STRANGERS;
+            let came = if full { Err(io::ErrorKind::WouldBlock.into()) } else { listener.accept() };
             let was_deaf = std::mem::replace(&mut deaf, came.as_ref().is_err_and(|error| !is_nobody(error)));
             match came {
                 Ok((stream, peer)) => {
-                    if strangers.fetch_add(1, Ordering::AcqRel) >= STRANGERS {
-                        strangers.fetch_sub(1, Ordering::AcqRel);
-                        continue;
-                    }
+                    strangers.fetch_add(1, Ordering::AcqRel);
                     let (busy, strangers) = (&busy, &strangers);
                     scope.spawn(move || {
                         let outcome = stream.set_nonblocking(false).map_err(LinkError::Io);

@@ -186,6 +186,9 @@ impl Fleet {
         config.check()?;
         let agents = self.members.len() as u64;
         let plans = (0..agents).map(|index| Plan::part(config, index, agents)).collect::<Result<Vec<_>, _>>()?;
+        for member in self.members.iter_mut().filter(|member| member.stays) {
+            (member.lost, member.stays) = (None, false);
+        }
         self.whole()?;
         self.measure_clocks()?;
         for (member, plan) in self.members.iter_mut().zip(plans) {
@@ -369,6 +372,7 @@ impl<'a> Run<'a> {
     fn take(&mut self, index: usize, event: Event, observer: &mut dyn Observer) {
         let member = &mut self.fleet.members[index];
         match event {
+            Event::Gone(_) if member.lost.is_some() => member.stays = false,
             // What comes from an agent that was given up is not counted: its part was closed.
             _ if member.lost.is_some() => {}
             Event::Gone(reason) if self.finished[index].is_none() => member.lose(reason),
@@ -388,7 +392,9 @@ impl<'a> Run<'a> {
                             member.lose(format!("{} of its requests came here of {}", counted, finished.due));
                         }
                     }
-                    Answer::Failed(reason) => member.lose(reason),
+                    Answer::Failed(reason) => {
+                        (member.lost, member.stays) = (Some(reason), true);
+                    }
                     Answer::Hello(_) | Answer::Busy | Answer::Time { .. } | Answer::Ready | Answer::Beat => {}
                 }
             }
@@ -475,7 +481,9 @@ impl<'a> Run<'a> {
     /// How many requests the plan has for an agent; nothing where that is not known or too many to be counted.
     fn planned(&self, index: usize) -> Option<u64> {
         let Load::Open { stages, arrivals, seed } = &self.config.load else { return None };
-        let end = self.config.seconds()? * 1e9;
+        // Without an end the plan is so many requests.
+        let seconds = self.config.seconds().or(self.config.requests.map(|_| f64::INFINITY));
+        let end = seconds? * 1e9;
         let segment = Segment::new(index as u64, self.lost.len() as u64)?;
         let schedule =
             Schedule::segment(stages, *arrivals, *seed, segment).limited(self.config.requests.unwrap_or(u64::MAX));

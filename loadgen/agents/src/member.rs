@@ -32,6 +32,8 @@ pub struct Member {
     pub offset: Option<Offset>,
     /// Why it is lost.
     pub lost: Option<String>,
+    /// It is lost for this run alone, in which it could not do its part: it did not reach the service, for one.
+    pub stays: bool,
 }
 
 impl Member {
@@ -49,7 +51,7 @@ impl Member {
             }
             Err(error) => return Err(Refused::Link(error)),
         };
-        let member = Member { address, machine, sending: link.sending, offset: None, lost: None };
+        let member = Member { address, machine, sending: link.sending, offset: None, lost: None, stays: false };
         Ok((member, link.receiving))
     }
 

@@ -227,6 +227,16 @@ fn strangers_that_say_nothing_hold_up_no_agent() {
     agent.join().expect("no panic").expect("it ends with its coordinator");
 }
 
+/// It once closed the ninth connection, which was the coordinator's.
+#[test]
+fn strangers_that_say_nothing_hold_up_no_coordinator() {
+    let token = Token::random();
+    let agent = Agent::start(&token);
+    let strangers: Vec<TcpStream> = (0..30).map(|_| TcpStream::connect(&agent.address).expect("it listens")).collect();
+    let fleet = Fleet::dial(&[agent.address.clone()], &token).expect("it obeys");
+    drop((fleet, strangers));
+}
+
 /// Set in the process that has no file descriptors left.
 const WITHOUT_FILES: &str = "AGENT_WITHOUT_FILES";
 

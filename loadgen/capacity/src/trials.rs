@@ -51,19 +51,15 @@ impl<'a> Trials<'a> {
         Trials { config, sender, stop, alone: None, patience: SETTLE }
     }
 
-    /// The median of a few requests, one after the other, from this process; nothing where none was answered.
-    fn probe(&self) -> Result<Option<Duration>, Failed> {
+    /// The median of a few requests, one after the other from each generator; nothing where none was answered.
+    fn probe(&mut self) -> Result<Option<Duration>, Failed> {
+        let generators = self.sender.generators();
         let mut config = self.config.clone();
         config.load = Load::Closed;
-        (config.connections, config.threads, config.requests) = (1, 1, Some(PROBE));
+        (config.connections, config.threads, config.requests) = (generators, 1, Some(PROBE * generators as u64));
         config.duration = Some(SETTLE);
         config.opening = Opening::AsNeeded;
-        let mut here = Sender::Here;
-        let (report, _) = match &self.sender {
-            Sender::Here => here.run(&config, self.stop, &mut ())?,
-            // Where agents send, this process may not reach the service at all.
-            Sender::Agents { .. } => return Ok(None),
-        };
+        let (report, _) = self.sender.run(&config, self.stop, &mut ())?;
         Ok(quantile(&report.total.response, 0.5).map(Duration::from_nanos))
     }
 }
@@ -108,10 +104,11 @@ impl Driver for Trials<'_> {
             last = match self.probe() {
                 Ok(Some(probe)) if probe <= alone * times + more => return Ok(Settled::Ready),
                 Ok(_) => Settled::Ready,
-                Err(Failed::Here(error @ Error::Unreachable { .. })) => {
+                Err(error @ (Failed::Here(Error::Unreachable { .. }) | Failed::Agents(agents::Error::Nothing(_)))) => {
                     thread::park_timeout(PAUSE);
                     Settled::Gone(error.to_string())
                 }
+                Err(Failed::Agents(agents::Error::Interrupted)) => return Ok(Settled::Interrupted),
                 Err(error) => return Err(error),
             };
         }
@@ -124,6 +121,7 @@ mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::{SocketAddr, TcpListener};
 
+    use agents::{Fleet, Token};
     use instrument::target::Target;
 
     use super::*;
@@ -147,10 +145,36 @@ mod tests {
 
     /// Waits as after a trial, for so long at the most.
     fn settle(address: SocketAddr, patience: Duration, stop: bool) -> Settled {
-        let (mut sender, stop) = (Sender::Here, AtomicBool::new(stop));
+        settle_by(&mut Sender::Here, address, patience, stop)
+    }
+
+    fn settle_by(sender: &mut Sender, address: SocketAddr, patience: Duration, stop: bool) -> Settled {
+        let stop = AtomicBool::new(stop);
         let config = Config::new(Target::parse(&address.to_string()).expect("a URL"));
         let alone = Some(Duration::from_secs(10));
-        Trials { alone, patience, ..Trials::new(config, &mut sender, &stop) }.settle().expect("it is no failure")
+        Trials { alone, patience, ..Trials::new(config, sender, &stop) }.settle().expect("it is no failure")
+    }
+
+    /// A sender of two agents in threads, which obey until the process ends.
+    fn two_agents() -> Sender {
+        let token = Token::random();
+        let addresses = [(); 2].map(|()| {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let (address, token) = (listener.local_addr().expect("bound").to_string(), token.clone());
+            thread::spawn(move || agents::serve(&listener, &token, &AtomicBool::new(false), &|_| ()));
+            address
+        });
+        Sender::Agents { fleet: Fleet::dial(&addresses, &token).expect("both obey"), held: None }
+    }
+
+    /// With agents it was once taken for ready at once.
+    #[test]
+    fn agents_look_whether_the_service_is_back_too() {
+        let (address, mut sender) = (nobody(), two_agents());
+        let gone = settle_by(&mut sender, address, Duration::from_millis(500), false);
+        assert!(matches!(&gone, Settled::Gone(reason) if reason.contains("refused")), "{gone:?}");
+        thread::spawn(move || answer_all(address));
+        assert_eq!(settle_by(&mut sender, address, SETTLE, false), Settled::Ready);
     }
 
     #[test]

@@ -189,6 +189,9 @@ fn gather(
     }
 }
 
+/// The name in an error of a task that was placed nowhere.
+pub(crate) const NO_NODE: &str = "no node";
+
 /// Fails where a task has failed, or can be placed nowhere.
 pub(crate) async fn failing(swarm: &Swarm, run: &str) -> Result<(), Error> {
     for task in swarm.tasks(Some(run)).await? {
@@ -200,7 +203,7 @@ pub(crate) async fn failing(swarm: &Swarm, run: &str) -> Result<(), Error> {
         };
         let nodes = swarm.nodes().await?;
         let node = nodes.into_iter().find(|node| Some(&node.id) == task.node_id.as_ref());
-        return Err(Error::Task { node: node.map_or_else(|| "no node".to_owned(), |node| node.name), reason });
+        return Err(Error::Task { node: node.map_or_else(|| NO_NODE.to_owned(), |node| node.name), reason });
     }
     Ok(())
 }

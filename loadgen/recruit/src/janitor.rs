@@ -9,15 +9,16 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use swarm::bollard::models::ContainerSummary;
+use swarm::bollard::models::{ContainerSummary, Secret};
 use swarm::bollard::query_parameters::{
     ListContainersOptionsBuilder, ListSecretsOptionsBuilder, ListServicesOptionsBuilder,
 };
 use swarm::bollard::{self, Docker};
 use swarm::{Engine, Swarm};
 
+use crate::remote::{END, LOCK};
 use crate::{Error, LABEL};
 
 /// How often what cannot be removed is tried again.
@@ -67,26 +68,50 @@ pub fn wait(host: &str, run: &str) -> Result<(), Error> {
 /// Removes services with this label, then secrets, as a secret that a service uses cannot be removed, and containers.
 async fn remove(docker: &Docker, label: &str) -> Result<(), Error> {
     let filters = HashMap::from([("label".to_owned(), vec![label.to_owned()])]);
-    let mut last = None;
-    for _ in 0..TRIES {
+    let (mut last, mut tries, begun) = (None, 0, Instant::now());
+    while tries < TRIES {
         match remove_once(docker, &filters).await {
-            Ok(0) => return Ok(()),
-            Ok(_) => {}
-            Err(error) => last = Some(error),
+            Ok(Left::Nothing) => return Ok(()),
+            // It has so long before it is killed, and then a moment.
+            Ok(Left::PuttingBack) if begun.elapsed() < END => {}
+            Ok(_) => tries += 1,
+            Err(error) => {
+                tries += 1;
+                last = Some(error);
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }
     last.map_or(Ok(()), |error| Err(swarm::Error::api(format!("remove what is labelled {label}"), &error).into()))
 }
 
-/// Tries to remove everything; how much there was.
-async fn remove_once(docker: &Docker, filters: &Filters) -> Result<usize, bollard::errors::Error> {
+/// What there was to remove.
+#[derive(Debug, PartialEq)]
+enum Left {
+    Nothing,
+    /// A lock, whose task still puts back what it has changed.
+    PuttingBack,
+    Something,
+}
+
+/// Tries to remove everything. A lock stays while a task of its run is on this engine.
+async fn remove_once(docker: &Docker, filters: &Filters) -> Result<Left, bollard::errors::Error> {
     let services = ListServicesOptionsBuilder::default().filters(filters).build();
     let services = where_managed(docker.list_services(Some(services)).await)?;
     let secrets = ListSecretsOptionsBuilder::default().filters(filters).build();
     let secrets = where_managed(docker.list_secrets(Some(secrets)).await)?;
     let containers = own_containers(docker, filters).await?;
-    let there = services.len() + secrets.len() + containers.len();
+    let running = ListContainersOptionsBuilder::default().filters(filters).build();
+    let runs = !docker.list_containers(Some(running)).await?.is_empty();
+    let is_lock = |secret: &Secret| {
+        secret.spec.as_ref().and_then(|spec| spec.name.as_ref()).is_some_and(|name| name.starts_with(LOCK))
+    };
+    let (kept, secrets): (Vec<_>, Vec<_>) = secrets.into_iter().partition(|secret| runs && is_lock(secret));
+    let left = match services.len() + secrets.len() + containers.len() {
+        0 if kept.is_empty() => Left::Nothing,
+        0 => Left::PuttingBack,
+        _ => Left::Something,
+    };
     for id in services.into_iter().filter_map(|service| service.id) {
         docker.delete_service(&id).await?;
     }
@@ -98,7 +123,7 @@ async fn remove_once(docker: &Docker, filters: &Filters) -> Result<usize, bollar
         docker.stop_container(&id, None).await?;
         docker.remove_container(&id, None).await?;
     }
-    Ok(there)
+    Ok(left)
 }
 
 /// The engine's filters by label.

@@ -19,7 +19,7 @@ use swarm::bollard::models::ContainerSummary;
 use swarm::bollard::query_parameters::ListContainersOptionsBuilder;
 use swarm::{Engine, Swarm, patient};
 
-use crate::crew::{away_from_nodes, deploy, failing};
+use crate::crew::{NO_NODE, away_from_nodes, deploy, failing};
 use crate::janitor::Waiting;
 use crate::remote::SOCKET;
 use crate::spec::Program;
@@ -85,7 +85,8 @@ pub struct Nodes {
     others: Vec<(String, Arc<Mutex<Link>>)>,
     /// Nodes that cannot be asked, with the reason.
     pub silent: BTreeMap<String, String>,
-    _janitor: Option<Waiting>,
+    /// Takes the tasks away when this goes.
+    janitor: Option<Waiting>,
 }
 
 impl Nodes {
@@ -97,44 +98,39 @@ impl Nodes {
         let nodes = swarm.nodes().await?;
         let own = nodes.iter().find(|node| node.id == swarm.node_id()).map(|node| node.name.clone());
         let docker = swarm.engine().docker().clone();
-        let mut this = Nodes {
-            docker,
-            name: own.unwrap_or_default(),
-            others: Vec::new(),
-            silent: BTreeMap::new(),
-            _janitor: None,
-        };
+        let mut this =
+            Nodes { docker, name: own.unwrap_or_default(), others: Vec::new(), silent: BTreeMap::new(), janitor: None };
         let usable = |node: &&swarm::Node| node.id != swarm.node_id() && node.ready;
         let others: Vec<String> = nodes.iter().filter(usable).map(|node| node.name.clone()).collect();
         if others.is_empty() {
             return Ok(this);
         }
-        match this.hire(swarm, networks, image, others.len()).await {
-            Ok(janitor) => this._janitor = Some(janitor),
-            Err(error) => {
-                let reason = error.to_string();
-                let reason = reason.lines().next().unwrap_or_default().to_owned();
-                let asked = |name: &String| this.others.iter().any(|(other, _)| other == name);
-                this.silent =
-                    others.into_iter().filter(|name| !asked(name)).map(|name| (name, reason.clone())).collect();
-            }
-        }
+        let trouble = this.hire(swarm, networks, image, others.len()).await.err();
+        let came = |name: &String| this.others.iter().any(|(other, _)| other == name);
+        let late = || format!("its task did not come within {} s", patient(COME).as_secs());
+        let why = |name: &String| match &trouble {
+            Some(Error::Task { node, .. }) if node != name && node != NO_NODE => late(),
+            Some(error) => error.to_string().lines().next().unwrap_or_default().to_owned(),
+            None => late(),
+        };
+        let silent = others.into_iter().filter(|name| !came(name)).map(|name| (why(&name), name));
+        this.silent = silent.map(|(why, name)| (name, why)).collect();
         Ok(this)
     }
 
-    /// Makes one task on each other node, and waits until they have come.
+    /// Makes one task on each other node, and waits until they have come. Those that have can be asked also where one cannot.
     async fn hire(
         &mut self,
         swarm: &Swarm,
         networks: &[String],
         image: Option<&str>,
         nodes: usize,
-    ) -> Result<Waiting, Error> {
+    ) -> Result<(), Error> {
         let own = reachable(swarm, networks).await?;
         let listener =
             TcpListener::bind(SocketAddr::new(own, 0)).map_err(|cause| Error::Address { address: own, cause })?;
         let (token, run) = (Token::random(), new_run());
-        let janitor = Waiting::start(swarm.engine().host(), &run)?;
+        self.janitor = Some(Waiting::start(swarm.engine().host(), &run)?);
         let wanted = Wanted {
             count: Count::Global,
             image: image.map(str::to_owned),
@@ -149,20 +145,22 @@ impl Nodes {
             move || gather(&listener, nodes, &token, &over)
         });
         let mut gathered = std::pin::pin!(gathered.fuse());
-        let mut trouble = Ok(());
+        let (mut trouble, mut failed) = (Ok(()), Instant::now());
         let links = loop {
             tokio::select! {
                 links = &mut gathered => break links.map_err(std::io::Error::other)??,
                 () = tokio::time::sleep(PAUSE) => {
                     if trouble.is_ok() {
                         trouble = failing(swarm, &run).await;
-                        over.store(trouble.is_err(), Ordering::Relaxed);
+                        failed = Instant::now();
                     }
+                    // The others may be on their way.
+                    over.store(trouble.is_err() && failed.elapsed() > patient(ANSWER), Ordering::Relaxed);
                 }
             }
         };
         self.others.extend(links.into_iter().map(|(name, link)| (name, Arc::new(Mutex::new(link)))));
-        trouble.map(|()| janitor)
+        trouble
     }
 
     /// Asks all nodes what the containers of these services, by their identifiers, have used. A node that does not answer

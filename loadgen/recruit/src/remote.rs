@@ -35,7 +35,10 @@ pub const SOCKET: &str = "/var/run/docker.sock";
 const START: Duration = Duration::from_secs(60);
 
 /// How long it may take to end when it is told to: it waits until what it had scaled is as before.
-const END: Duration = Duration::from_secs(120);
+pub(crate) const END: Duration = Duration::from_secs(120);
+
+/// How the names of locks begin.
+pub(crate) const LOCK: &str = "loadgen-sweeps-";
 
 /// Between two looks at the task.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -49,7 +52,7 @@ pub struct Errand {
     pub environment: Vec<String>,
     /// An image of loadgen; none to carry this very program there.
     pub image: Option<String>,
-    /// What it changes, as the name of a service or a stack: two errands that change the same are not there at once.
+    /// What it changes, as the name of a stack, or of a service that is in none: two errands that change the same are not there at once.
     pub changes: String,
 }
 
@@ -167,7 +170,7 @@ impl Errand {
 
 /// A name that only one run can have at a time, for what is changed.
 fn lock_name(changes: &str) -> String {
-    format!("loadgen-sweeps-{changes}")
+    format!("{LOCK}{changes}")
 }
 
 /// Makes a secret that says who changes what. Names of secrets are unique in a Swarm, so a second run is refused.

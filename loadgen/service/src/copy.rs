@@ -18,6 +18,9 @@ use crate::served::Used;
 /// A copy that was told to end has so long to do so.
 const END: Duration = Duration::from_secs(5);
 
+/// Pause between two looks whether one that was told to end has left something.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// Pause between two attempts to reach a copy that starts.
 const TRY_EVERY: Duration = Duration::from_millis(50);
 
@@ -141,7 +144,14 @@ impl Copy {
             // One that has ended already cannot be told, and need not be.
             let _ = kill_process_group(group, Signal::TERM);
         }
-        if timeout(END, self.child.wait()).await.is_err() {
+        let ended = async {
+            let _ = self.child.wait().await;
+            // A shell may end before the server that it has started.
+            while self.group.is_some_and(|group| !members(group.as_raw_nonzero().get()).is_empty()) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        if timeout(END, ended).await.is_err() {
             tracing::warn!("{} did not end within {} s of being told, and is killed", self.name, END.as_secs());
         }
     }

@@ -30,7 +30,7 @@ pub struct Sweep {
     pub took_s: f64,
     /// True when ^C or an error ended the run early: the steps are those that were finished.
     pub interrupted: bool,
-    /// The error that ended it early; absent where none did.
+    /// The error that ended it early, and what could not be put back at its end; absent where neither was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
     /// Where the application ran: `embedded`, `compose` or `swarm`.

@@ -64,8 +64,10 @@ impl Watcher for () {
 /// Runs the experiment. A cancelled `stop` ends it early: the steps that were finished are in the result, and the platform is
 /// left as it was found in any case.
 ///
+/// A platform that could not be put back is told to `watcher`, and is in the result as what was measured is.
+///
 /// # Errors
-/// The platform could not do what was asked before the first step was finished, or could not be put back.
+/// The platform could not do what was asked before the first step was finished, or there is no step and it could not be put back.
 pub async fn run<P: Platform, D: Driver<P>>(
     platform: &mut P,
     driver: &mut D,
@@ -75,10 +77,22 @@ pub async fn run<P: Platform, D: Driver<P>>(
 ) -> Result<Sweep, Error> {
     let mut pace = Pace::new(all_steps(&plan.settings));
     let outcome = measure(platform, driver, plan, &mut pace, watcher, stop).await;
-    let restored = platform.restore().await;
-    let sweep = outcome?;
-    restored?;
-    Ok(sweep)
+    let left = platform.restore().await.err();
+    match (outcome, left) {
+        (outcome, None) => outcome,
+        (Err(error), Some(left)) => Err(both(&error, &left)),
+        (Ok(sweep), Some(left)) if sweep.steps.is_empty() => Err(left),
+        (Ok(sweep), Some(left)) => {
+            watcher.trouble(&left);
+            let trouble = sweep.trouble.map_or_else(|| left.to_string(), |error| both(&Error(error), &left).0);
+            Ok(Sweep { trouble: Some(trouble), ..sweep })
+        }
+    }
+}
+
+/// What ended a run, and what could not be put back after it.
+fn both(error: &Error, left: &Error) -> Error {
+    Error(format!("{error}\n{left}"))
 }
 
 /// Runs the experiment once for each number of replicas of a second service. A cancelled `stop` ends it early: what was
@@ -117,13 +131,15 @@ pub async fn run_grid<P: Platform, D: Driver<P>>(
     }
     // A row that was begun and has no step says nothing.
     rows.retain(|row| !row.steps.is_empty());
-    let restored = platform.restore().await;
+    let trouble = match (trouble, platform.restore().await.err()) {
+        (Some(error), Some(left)) => Some(both(&error, &left)),
+        (error, left) => error.or(left),
+    };
     let trouble = match trouble {
         Some(error) if rows.is_empty() => return Err(error),
         trouble => trouble.inspect(|error| watcher.trouble(error)),
     };
     let in_a_row = || rows.iter().find_map(|row| row.trouble.clone());
-    restored?;
     Ok(Grid {
         schema: grid::SCHEMA,
         service: service.to_owned(),

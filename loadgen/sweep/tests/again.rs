@@ -1,4 +1,5 @@
-//! A step in which the load generator stood still is measured again, and says so.
+//! A step in which the load generator stood still is measured again, and says so. What was measured outlives a platform that
+//! cannot be put back.
 
 use std::time::Instant;
 
@@ -9,7 +10,13 @@ use sweep::run::{Plan, run};
 use tokio_util::sync::CancellationToken;
 
 /// A platform on which nothing runs.
-struct Nowhere;
+#[derive(Default)]
+struct Nowhere {
+    /// How many times it can be scaled; then it fails.
+    scales: Option<u32>,
+    /// Whether it cannot be put back.
+    stays: bool,
+}
 
 impl Platform for Nowhere {
     fn name(&self) -> &'static str {
@@ -21,7 +28,14 @@ impl Platform for Nowhere {
     }
 
     async fn scale(&mut self, _: &Replicas) -> Result<(), Error> {
-        Ok(())
+        match &mut self.scales {
+            Some(0) => Err(Error("web does not start".to_owned())),
+            Some(left) => {
+                *left -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
     }
 
     async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
@@ -29,7 +43,7 @@ impl Platform for Nowhere {
     }
 
     async fn restore(&mut self) -> Result<(), Error> {
-        Ok(())
+        if self.stays { Err(Error("web stays at 2: scale it by hand".to_owned())) } else { Ok(()) }
     }
 }
 
@@ -62,7 +76,7 @@ async fn sweep(disturbed: u32, stands_still: bool) -> Sweep {
     let settings = Settings { scaled: "web".to_owned(), replicas: vec![1], repeats: 1, ..Settings::default() };
     let plan = Plan { settings, generator: "loadgen 0.1.0".to_owned() };
     let mut driver = Disturbed { measurements: 0, disturbed, stands_still };
-    run(&mut Nowhere, &mut driver, &plan, &mut (), CancellationToken::new()).await.expect("a sweep")
+    run(&mut Nowhere::default(), &mut driver, &plan, &mut (), CancellationToken::new()).await.expect("a sweep")
 }
 
 /// What the only step says: its throughput, the generator's limit, its notes.
@@ -96,4 +110,23 @@ async fn what_always_stands_still_is_the_limit() {
 #[tokio::test]
 async fn what_is_too_slow_is_measured_once() {
     assert_eq!(told(&sweep(9, false).await), (1.0, Some("trouble 1"), vec![]));
+}
+
+async fn sweep_of_two(mut platform: Nowhere) -> Result<Sweep, Error> {
+    let settings = Settings { scaled: "web".to_owned(), replicas: vec![1, 2], repeats: 1, ..Settings::default() };
+    let plan = Plan { settings, generator: "loadgen 0.1.0".to_owned() };
+    let mut driver = Disturbed { measurements: 0, disturbed: 0, stands_still: false };
+    run(&mut platform, &mut driver, &plan, &mut (), CancellationToken::new()).await
+}
+
+#[tokio::test]
+async fn what_was_measured_is_kept_where_the_platform_cannot_be_put_back() {
+    let stays = "web stays at 2: scale it by hand";
+    let whole = sweep_of_two(Nowhere { scales: None, stays: true }).await.expect("both steps were measured");
+    assert_eq!((whole.steps.len(), whole.trouble.as_deref(), whole.interrupted), (2, Some(stays), false));
+    let half = sweep_of_two(Nowhere { scales: Some(1), stays: true }).await.expect("a step was measured");
+    let both = format!("web does not start\n{stays}");
+    assert_eq!((half.steps.len(), half.trouble, half.interrupted), (1, Some(both.clone()), true));
+    let nothing = sweep_of_two(Nowhere { scales: Some(0), stays: true }).await.expect_err("there is no step");
+    assert_eq!(nothing.to_string(), both);
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use sweep::result::{Estimate, Fit, Latency, LeftOut, Machine, SCHEMA, Settings, Step, Sweep};
+use sweep::result::{Estimate, Fit, Latency, LeftOut, Machine, Placement, SCHEMA, Settings, Step, Sweep};
 use sweep::{laws, need, report, table, verdict};
 
 /// A sweep of `web` with these throughputs, its steps changed before they are judged.
@@ -169,7 +169,29 @@ fn table_and_report_say_what_an_engineer_asks() {
     ] {
         assert!(html.contains(part), "no {part:?}");
     }
+    assert!(!html.contains("Each task"), "nobody has told what they use");
     for wrong in ["hashes", "NaN", "worker", "random delays", "Nothing was probed", "GET /"] {
         assert!(!html.contains(wrong), "{wrong:?} in the report");
     }
+}
+
+/// Which replica is hot is seen in the report of the step with most of them.
+#[test]
+fn the_report_shows_what_each_task_used_and_its_share() {
+    let placed = |task: &str, cores, memory| Placement {
+        service: "web".to_owned(),
+        task: task.to_owned(),
+        node: "lab-02".to_owned(),
+        cpu_cores: cores,
+        memory_bytes: memory,
+    };
+    let sweep = sweep("closed:64", &BENT, |step| {
+        let tasks = [placed("web.1", Some(0.75), Some(3 << 20)), placed("web.2", None, None)];
+        step.placement = tasks.into();
+        step.shares.insert("web.1".to_owned(), 0.9);
+    });
+    let html = report::html(&sweep);
+    let row = "<th scope=\"row\">web.1</th><td>lab-02</td><td>0.750</td><td>3.0</td><td>90.0";
+    assert!(html.contains("Each task, with ") && html.contains(row), "{html}");
+    assert!(!html.contains("<th scope=\"row\">web.2</th>"), "it tells nothing");
 }

@@ -80,14 +80,17 @@ impl Fit {
     pub fn needed(&self, points: &[Point], x: f64) -> Result<Needed, Beyond> {
         let (least, most) = ends(points);
         let half = self.half(points);
-        let whole = || (least.ceil() as u32..=most.floor() as u32).map(|n| (n, self.at(f64::from(n))));
-        let first = |shift: f64| whole().find(|(_, value)| value + shift >= x).map(|(n, _)| n);
+        let at = |n: u32| self.at(f64::from(n));
+        let (least, last) = (least.ceil() as u32, most.floor() as u32);
+        // Every law rises to its highest point, and may fall behind it.
+        let highest = first_of(least.min(last), last, |n| n == last || at(n + 1) <= at(n));
+        let first = |shift: f64| {
+            let enough = |n: u32| at(n) + shift >= x;
+            enough(highest).then(|| first_of(least, highest, enough))
+        };
         match first(0.0) {
             Some(count) => Ok(Needed { count, low: first(half).unwrap_or(count), high: first(-half) }),
-            None => {
-                let best = whole().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or((0, 0.0));
-                Err(Beyond::Reach { asked: x, highest: best.1, at: f64::from(best.0), most })
-            }
+            None => Err(Beyond::Reach { asked: x, highest: at(highest), at: f64::from(highest), most }),
         }
     }
 
@@ -99,6 +102,15 @@ impl Fit {
         let deviation = self.rmse * (count as f64 / degrees as f64).sqrt();
         student::quantile(0.975, degrees as f64) * deviation
     }
+}
+
+/// The first whole number of which something holds that holds of all behind it, too; the last one where it holds of none before.
+fn first_of(mut first: u32, mut last: u32, holds: impl Fn(u32) -> bool) -> u32 {
+    while first < last {
+        let middle = first + (last - first) / 2;
+        if holds(middle) { last = middle } else { first = middle + 1 }
+    }
+    last
 }
 
 fn ends(points: &[Point]) -> (f64, f64) {
@@ -127,6 +139,28 @@ mod tests {
         let close = fit.needed(&points, 50.0).expect("within the data");
         assert!(close.low == 5 && close.high == Some(6), "50 is what five give, give or take: {close:?}");
         assert!(matches!(fit.needed(&points, 75.0), Err(Beyond::Reach { most: 10.0, .. })));
+    }
+
+    /// As many as a file may have: one after the other would take minutes.
+    #[test]
+    fn a_thousand_million_are_not_tried_one_by_one() {
+        let points: Vec<Point> = (0..=9).map(|k| 10_f64.powi(k)).map(|n| Point { n, x: 2.0 * n }).collect();
+        let fit = compare(&points).fits.into_iter().find(|fit| fit.law == Law::Linear).expect("a line");
+        assert_eq!(fit.needed(&points, 1e9).map(|needed| needed.count), Ok(500_000_000));
+        assert!(matches!(fit.needed(&points, 3e9), Err(Beyond::Reach { at: 1e9, .. })));
+    }
+
+    /// The law that falls: the peak of n / (1 + 0.01 n (n - 1)) is at 10.
+    #[test]
+    fn behind_its_peak_nothing_is_looked_for() {
+        let at = |n: f64| n / (1.0 + 0.01 * n * (n - 1.0));
+        let points: Vec<Point> = (1..=40).map(f64::from).map(|n| Point { n, x: at(n) }).collect();
+        let fit = compare(&points).fits.into_iter().find(|fit| fit.law == Law::Usl).expect("Gunther's law");
+        assert_eq!(
+            fit.needed(&points, 4.5).map(|needed| needed.count),
+            Ok((1..).find(|n| at(f64::from(*n)) >= 4.5).unwrap_or(0))
+        );
+        assert!(matches!(fit.needed(&points, 5.5), Err(Beyond::Reach { at: 10.0, .. })));
     }
 
     #[test]

@@ -78,12 +78,28 @@ pub(super) fn alike(metrics: &str, wanted: &Counter) -> String {
     if names.is_empty() { "it tells no counter at all".to_owned() } else { format!("it tells {}", names.join(", ")) }
 }
 
-/// A line's series and the rest, where the line has a value. A label's value may have spaces in it.
+/// A line's series and the rest, where the line has a value. A label's value may have anything in it, a brace or a space too.
 fn split(line: &str) -> Option<(&str, &str)> {
     if line.starts_with('#') {
         return None;
     }
-    let end = line.find('}').map_or_else(|| line.find(' '), |end| Some(end + 1))?;
+    let mut end = line.find(['{', ' '])?;
+    if line[end..].trim_start().starts_with('{') {
+        let mut quoted = false;
+        let mut letters = line[end..].char_indices();
+        loop {
+            match letters.next()? {
+                // What it stands before is meant as it is.
+                (_, '\\') if quoted => drop(letters.next()),
+                (_, '"') => quoted = !quoted,
+                (at, '}') if !quoted => {
+                    end += at + 1;
+                    break;
+                }
+                _ => {}
+            }
+        }
+    }
     Some((&line[..end], line[end..].trim()))
 }
 
@@ -94,9 +110,17 @@ fn series(text: &str) -> Option<(&str, Vec<(String, String)>)> {
     let mut rest = rest.strip_suffix('}')?.trim();
     while !rest.is_empty() {
         let (label, after) = rest.split_once("=\"")?;
-        let end = after.find('"')?;
-        labels.push((label.trim().to_owned(), after[..end].to_owned()));
-        rest = after[end + 1..].trim_start_matches([',', ' ']);
+        let mut value = String::new();
+        let mut letters = after.chars();
+        loop {
+            match letters.next()? {
+                '"' => break,
+                '\\' => value.extend(letters.next().map(|letter| if letter == 'n' { '\n' } else { letter })),
+                letter => value.push(letter),
+            }
+        }
+        labels.push((label.trim().to_owned(), value));
+        rest = letters.as_str().trim_start_matches([',', ' ']);
     }
     Some((name.trim(), labels))
 }
@@ -120,6 +144,17 @@ mod tests {
         assert_eq!(read("jobs_done_total{queue=\"a b\",state=\"ok\"}"), Some(7.0));
         assert_eq!(read("jobs_done_total{state=\"gone\"}"), None);
         assert_eq!((read("jobs_done"), read("load")), (None, None));
+    }
+
+    #[test]
+    fn a_label_may_have_anything_in_it() {
+        let metrics =
+            "hits_total{path=\"/u/{id}\"} 5\nhits_total{path=\"/say \\\"}\\\\\",way=\"a=\\\"b\"} 2\nhits_total 1\n";
+        let read = |counter: &str| counter.parse::<Counter>().expect("a counter").read(metrics);
+        assert_eq!(read("hits_total"), Some(8.0));
+        assert_eq!(read("hits_total{path=\"/u/{id}\"}"), Some(5.0));
+        assert_eq!(read("hits_total{path=\"/say \\\"}\\\\\"}"), Some(2.0));
+        assert_eq!(split("hits_total{path=\"open"), None);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub struct Service {
     config: Config,
     service: swarm::Service,
     found: u32,
+    /// How many were asked for last.
+    asked: Option<u32>,
     beside: Vec<swarm::Service>,
     /// How requests reach it, and who tells what the tasks use: both are known inside alone.
     inside: Option<(Route, Nodes)>,
@@ -84,18 +86,22 @@ impl Service {
             )));
         }
         let all = manager.services().await.map_err(said)?;
-        let shares = |other: &swarm::Service| other.networks.iter().any(|id| service.networks.contains(id));
         // What loadgen itself has made there is none of the application.
         let foreign = |other: &swarm::Service| other.id != service.id && !other.labels.contains_key(recruit::LABEL);
-        let beside = all.into_iter().filter(|other| foreign(other) && shares(other)).collect();
+        let beside = all.into_iter().filter(|other| foreign(other) && other.is_beside(&service)).collect();
         let checked = Instant::now();
         let (tasks, names, inside) = (Vec::new(), BTreeMap::new(), None);
-        Ok(Self { manager, config, service, found, beside, inside, tasks, names, checked })
+        Ok(Self { manager, config, service, found, asked: None, beside, inside, tasks, names, checked })
     }
 
     /// The Swarm's manager.
     pub fn manager(&self) -> &Manager {
         &self.manager
+    }
+
+    /// The stack that it belongs to, or itself: two sweeps of one application would measure each other.
+    pub fn application(&self) -> &str {
+        self.service.stack.as_deref().unwrap_or(&self.service.name)
     }
 
     /// Identifiers of the networks that it is on.
@@ -191,6 +197,7 @@ impl Platform for Service {
 
     async fn scale(&mut self, replicas: &Replicas) -> Result<(), Error> {
         let Some(count) = replicas.get(&self.service.name).copied() else { return Ok(()) };
+        self.asked = Some(count);
         self.manager.scale(&self.service.name, count).await.map_err(said)?;
         self.manager.converge(&self.service.name, self.config.bound).await.map_err(said)?;
         if matches!(self.inside, Some((Route::Tasks, _))) {
@@ -284,9 +291,15 @@ impl Served for Service {
             return Ok(());
         }
         self.checked = Instant::now();
+        let name = &self.service.name;
         // What is lost is replaced by Swarm, with another address: the step would be one of fewer tasks.
-        if self.manager.whole(&self.service.name).await.map_err(said)? {
-            return Ok(());
+        if self.manager.whole(name).await.map_err(said)? {
+            return match (self.asked, self.manager.service(name).await.map_err(said)?.mode) {
+                (Some(asked), Mode::Replicated(now)) if now != asked => Err(Error(format!(
+                    "somebody else scaled {name} to {now} while {asked} were measured: let one alone scale it at a time"
+                ))),
+                _ => Ok(()),
+            };
         }
         let last = self.manager.converge(&self.service.name, Duration::ZERO).await;
         let why = last.err().map_or_else(|| "it was replaced".to_owned(), |error| error.to_string());

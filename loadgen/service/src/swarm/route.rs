@@ -41,7 +41,7 @@ impl Route {
                 own(service, &config.target)
             )));
         }
-        if let Some(other) = owner(&found, beside).await {
+        if let Some(other) = owner(&found, beside.iter().filter(|other| other.shares_network_with(service))).await {
             return match &config.via {
                 Some(via) if names(other).contains(via) => Ok(Route::Name(other.name.clone())),
                 _ => Err(Error(format!(
@@ -93,7 +93,10 @@ fn own(service: &swarm::Service, target: &Target) -> String {
 }
 
 /// The service that has one of these addresses, as its virtual IP or as a task's.
-async fn owner<'a>(found: &[SocketAddr], services: &'a [swarm::Service]) -> Option<&'a swarm::Service> {
+async fn owner<'a>(
+    found: &[SocketAddr],
+    services: impl Iterator<Item = &'a swarm::Service>,
+) -> Option<&'a swarm::Service> {
     let ips: Vec<IpAddr> = found.iter().map(SocketAddr::ip).collect();
     for service in services {
         let tasks = resolve(&format!("tasks.{}", service.name), 0).await;

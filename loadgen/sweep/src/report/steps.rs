@@ -119,7 +119,30 @@ pub fn placement(sweep: &Sweep) -> String {
         table = table.row(fields);
     }
     format!(
-        "<p class=\"soft\">How many tasks of each service every node ran while a step was measured, and the processor time that they used together.</p>{}",
-        table.of_words().html()
+        "<p class=\"soft\">How many tasks of each service every node ran while a step was measured, and the processor time that they used together.</p>{}{}",
+        table.of_words().html(),
+        sweep.steps.last().map(|step| tasks(sweep, step)).unwrap_or_default()
     )
+}
+
+/// What each task used in a step, where that is known, and what part of the answers it gave.
+fn tasks(sweep: &Sweep, step: &Step) -> String {
+    let told: Vec<&Placement> = step.placement.iter().filter(|task| task.cpu_cores.is_some()).collect();
+    if told.is_empty() {
+        return String::new();
+    }
+    let title =
+        format!("Each task, with {}", crate::format::replicas(step.swept(&sweep.settings), &sweep.settings.scaled));
+    let header = ["task", "node", "cores", "MiB", "share of the answers"].map(str::to_owned);
+    let none = || "–".to_owned();
+    let table = told.into_iter().fold(Table::new(&title, header), |table, task| {
+        table.row([
+            task.task.clone(),
+            task.node.clone(),
+            task.cpu_cores.map_or_else(none, |cores| format!("{cores:.3}")),
+            task.memory_bytes.map_or_else(none, |bytes| format!("{:.1}", bytes as f64 / f64::from(1 << 20))),
+            step.shares.get(&task.task).map_or_else(none, |share| percent(*share)),
+        ])
+    });
+    table.of_words().html()
 }

@@ -58,7 +58,8 @@ fn growth(case: &Case) -> Option<String> {
 
 /// What each further replica brought, where the first does not count alone.
 fn further(case: &Case) -> Option<String> {
-    if case.settings.scaled == "worker" {
+    // Of dockercoins' workers the theory says more.
+    if case.settings.dockercoins.is_some() && case.settings.scaled == "worker" {
         return None;
     }
     let steps: Vec<Step> = case.steps.iter().map(|step| (*step).clone()).collect();

@@ -10,7 +10,10 @@ use sweep::result::{Latency, Step, Sweep};
 use super::side::Runs;
 use super::{Args, Comparison, Figure, Goal};
 
-/// Compares throughput and waits at each number of replicas that both sides have. Repeats of a step are runs.
+/// The quantiles of a service's response times that are compared.
+const TIMES: [(&str, fn(&Latency) -> Option<f64>); 2] = [("p50", |of| of.p50_ms), ("p99", |of| of.p99_ms)];
+
+/// Compares throughput, response times and waits at each number of replicas that both sides have. Repeats of a step are runs.
 ///
 /// # Errors
 /// When they do not count the same.
@@ -34,6 +37,16 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> anyhow::Result
             steps.iter().map(|step| (step.throughput.value, Some(step.throughput))).collect()
         };
         figures.push(Figure::judge(args, &format!("{name}: {unit}"), "/s", Goal::High, &rates(a), &rates(b)));
+        if before.iter().all(|sweep| sweep.settings.dockercoins.is_none()) {
+            // Of one run they have no interval: what waits in a queue waits together.
+            let times = |steps: &[&Step], of: fn(&Latency) -> Option<f64>| -> Runs {
+                steps.iter().filter_map(|step| Some((of(&step.loop_time)?, None))).collect()
+            };
+            for (share, of) in TIMES {
+                let name = format!("  answers {share}");
+                figures.push(Figure::judge(args, &name, "ms", Goal::Low, &times(a, of), &times(b, of)));
+            }
+        }
         for service in a[0].probes.keys() {
             let waits = |steps: &[&Step]| -> Runs {
                 steps

@@ -266,7 +266,7 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
             let stop = stop(args)?;
             if !args.inside && !platform.is_inside().await? {
                 let place = Place::Swarm(platform.manager(), platform.networks());
-                return send(place, &plan.settings.scaled, image, unit, &stop).await;
+                return send(place, platform.application(), image, unit, &stop).await;
             }
             note(args, platform.enter().await?);
             let sender = given.senders(platform.networks().to_vec(), &args.deployed, &stop).await?;
@@ -283,9 +283,8 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
             prepare()?;
             let stop = stop(args)?;
             if !args.inside && !platform.is_inside().await {
-                let changes = format!("{}-{}", args.deployed.project, plan.settings.scaled);
                 let place = Place::Engine(platform.engine(), platform.network());
-                return send(place, &changes, image, unit, &stop).await;
+                return send(place, &args.deployed.project, image, unit, &stop).await;
             }
             note(args, platform.route());
             drive(platform, requests, Sender::Here, &plan, args, stop).await
