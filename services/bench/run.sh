@@ -14,6 +14,7 @@ for tool in cargo wrk nginx redis-server redis-cli openssl taskset pgrep getconf
     command -v "$tool" >/dev/null || { echo "bench: $tool is missing; apt-get install $packages" >&2; exit 1; }
 done
 $python -c 'import flask' 2>/dev/null || { echo "bench: flask is missing; apt-get install $packages" >&2; exit 1; }
+ruby -e 'require "sinatra/base"' 2>/dev/null || { echo "bench: sinatra is missing; apt-get install $packages" >&2; exit 1; }
 [ "$(getconf _NPROCESSORS_ONLN)" -ge 2 ] || { echo "bench: a server and its client need two processors, here is one" >&2; exit 1; }
 cargo build --release --locked --quiet -p rng -p hasher -p worker -p bound
 bin=${CARGO_TARGET_DIR:-target}/release
@@ -55,6 +56,8 @@ load() { # PID URL [SCRIPT]
     before=$(cpu_us "$1")
     out=$(taskset -c 1 wrk -t1 -c16 -d"${seconds}s" ${3:+-s "$3"} "$2")
     after=$(cpu_us "$1")
+    # An error is often quick, and would count as a request.
+    if grep Non-2xx <<<"$out" >&2; then echo "bench: $2 gave errors" >&2; exit 1; fi
     awk -v cpu=$((after - before)) '/requests in/ { n = $1 } /Requests\/sec/ { printf "%.0f %.2f\n", $2, cpu / n }' <<<"$out"
 }
 

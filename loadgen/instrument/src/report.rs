@@ -77,17 +77,17 @@ pub struct Generator {
     pub cpu: Duration,
     /// The share of their time that they were not asleep waiting for something to happen, from 0 to 1.
     pub busy: f64,
-    /// Time for which they could have run and had no processor: other programs, the kernel or the host had it.
+    /// Time since the measuring began for which they could have run and had no processor: other programs, the kernel or the host had it.
     pub starved: Duration,
-    /// Time in which requests were due and had no free connection, over all threads.
+    /// Time since then in which requests were due and had no free connection, over all threads.
     pub backlog: Duration,
     /// The part of that time that the threads were asleep, waiting for the server.
     pub backlog_asleep: Duration,
-    /// Time in which the threads stood still though they had to do, in pauses of 50 ms and more.
+    /// Time since then in which the threads stood still though they had to do, in pauses of 50 ms and more.
     pub paused: Duration,
     /// Number of such pauses.
     pub pauses: u64,
-    /// The longest such pause, from the begin of the measuring; negative in the warm-up.
+    /// The longest such pause, from the begin of the measuring.
     pub longest_pause: Option<(f64, f64)>,
     /// Why the figures are the generator's rather than the server's; empty where they are the server's.
     pub limits: Vec<String>,
@@ -135,7 +135,7 @@ impl Generator {
     /// - open loop: requests waited for a free connection in more than 1 % of the time, and in that time its threads
     ///   were awake for more than 98 %: the answers were there, and it did not get to them;
     /// - closed loop: its threads were awake for more than 98 % of the whole time;
-    /// - it stood still, stopped or without a processor, for more than 1 % of the whole time.
+    /// - it stood still, stopped or without a processor, for more than 1 % of the measured time.
     pub(crate) fn judge(&mut self, total: &Tally, open_loop: bool, elapsed: Duration) {
         let threads_time = elapsed.as_secs_f64() * self.threads as f64;
         let time_to_tell = elapsed > Duration::from_millis(100);

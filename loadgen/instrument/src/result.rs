@@ -203,6 +203,9 @@ pub struct Times {
     pub p75_ms: Option<f64>,
     /// 90th percentile.
     pub p90_ms: Option<f64>,
+    /// 95th percentile; absent in older files.
+    #[serde(default)]
+    pub p95_ms: Option<f64>,
     /// 99th percentile.
     pub p99_ms: Option<f64>,
     /// 99.9th percentile.
@@ -225,10 +228,10 @@ pub struct LoadGenerator {
     pub cpu_s: f64,
     /// The share of their time that its threads were not asleep, from 0 to 1.
     pub busy: f64,
-    /// Time for which its threads could have run and had no processor, in seconds; 0 in older files.
+    /// Time since the measuring began for which its threads could have run and had no processor, in seconds; 0 in older files.
     #[serde(default)]
     pub starved_s: f64,
-    /// Time that it stood still, in pauses of 50 ms and more, in seconds.
+    /// Time that it stood still, in pauses of 50 ms and more since the measuring began, in seconds.
     pub paused_s: f64,
     /// Number of such pauses.
     pub pauses: u64,
@@ -297,10 +300,11 @@ impl Times {
             p50_ms: at(0.5),
             p75_ms: at(0.75),
             p90_ms: at(0.9),
+            p95_ms: at(0.95),
             p99_ms: at(0.99),
             p99_9_ms: at(0.999),
             p99_99_ms: at(0.9999),
-            untold: stats::quantile::untold(&[0.5, 0.75, 0.9, 0.99, 0.999, 0.9999], histogram.len()),
+            untold: stats::quantile::untold(&[0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999], histogram.len()),
             max_ms: at(1.0).unwrap_or_default(),
             histogram: encode(histogram),
         }
@@ -455,7 +459,10 @@ mod tests {
         let written = serde_json::to_value(Times::of(&times)).unwrap();
         assert!(written["p90_ms"].is_number() && written["max_ms"].is_number(), "{written}");
         assert!(written["p99_ms"].is_null() && written["p99_99_ms"].is_null(), "{written}");
-        assert_eq!(written["untold"], "p99 needs 368, p99.9 needs 3688, p99.99 needs 36887 samples; there were 50");
+        assert_eq!(
+            written["untold"],
+            "p95 needs 72, p99 needs 368, p99.9 needs 3688, p99.99 needs 36887 samples; there were 50"
+        );
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub fn between(runs: &[(f64, Option<Estimate>)]) -> Option<Between> {
 
 /// Cochran's test that all runs have the same truth.
 fn alike(runs: &[(f64, Option<Estimate>)]) -> Option<f64> {
+    // Runs without any error have intervals without width, by which nothing could be divided.
+    if runs.iter().all(|(value, own)| own.is_some() && *value == runs[0].0) {
+        return Some(1.0);
+    }
     let sides = 2.0 * normal::quantile(0.5 + CONFIDENCE / 2.0);
     let weighted: Option<Vec<(f64, f64)>> = runs
         .iter()
@@ -86,5 +90,13 @@ mod tests {
         assert!(p(1.0).is_some_and(|p| p < 0.001), "{:?}", p(1.0));
         assert!(p(4.0).is_some_and(|p| p > 0.2), "{:?}", p(4.0));
         assert_eq!(between(&[(1.0, None), (2.0, None)]).expect("two runs").p, None);
+    }
+
+    /// As the share of errors of runs that had none.
+    #[test]
+    fn runs_that_are_sure_of_the_same_value_are_alike() {
+        assert_eq!(between(&runs(&[0.0, 0.0, 0.0], 0.0)).expect("three runs").p, Some(1.0));
+        assert_eq!(between(&[(0.0, Some(Estimate::default())), (0.0, None)]).expect("two runs").p, None);
+        assert_eq!(between(&runs(&[0.0, 0.1], 0.0)).expect("two runs").p, None);
     }
 }

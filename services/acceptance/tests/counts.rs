@@ -7,6 +7,12 @@ use testbed::{Program, Proxy, RedisServer, get, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Within this time workers and webui go on when the host of Redis has lost its power and another has taken its name.
+const PROMISED: Duration = Duration::from_secs(10);
+
+/// Loops of a worker.
+const LOOPS: u64 = 4;
+
 /// How often the whole experiment is repeated.
 const ROUNDS: u32 = 20;
 
@@ -37,11 +43,12 @@ impl World {
     }
 
     fn start_worker(&mut self) {
-        let (rng, hasher, redis) = (self.rng.url(), self.hasher.url(), self.redis_url.clone());
+        let (rng, hasher, redis, loops) =
+            (self.rng.url(), self.hasher.url(), self.redis_url.clone(), LOOPS.to_string());
         #[rustfmt::skip]
         let worker = Program::start(program("worker"), &[
             "--rng-url", &rng, "--hasher-url", &hasher, "--redis-url", &redis, "--think", "0", "--keep-alive",
-            "--loops", "4", "--flush-interval", "20ms", "--drain-timeout", "30s",
+            "--loops", &loops, "--flush-interval", "20ms", "--drain-timeout", "30s",
         ]);
         worker.wait_for_log("mining");
         self.workers.push(worker);
@@ -118,14 +125,39 @@ fn a_redis_whose_host_loses_its_power_is_replaced_without_a_word() {
     world.start_worker();
     world.start_worker();
     world.counts(300);
+    let lost = Instant::now();
     proxy.lose_power();
     // Another host takes the name, with the data of the one that is gone.
     world.redis.kill();
     world.redis.restart();
-    let lost = Instant::now();
     world.counts(300);
     println!("workers and webui went on after {:.1?}", lost.elapsed());
+    assert!(lost.elapsed() < PROMISED, "workers and webui went on after {:.1?}", lost.elapsed());
     world.ends("after the loss");
+}
+
+/// It hands over one batch after the other: what was done before the last one but one came is in Redis.
+#[test]
+fn a_worker_that_is_killed_loses_what_it_has_done_since_its_last_batches_and_no_more() {
+    let mut world = World::new();
+    let mut keys = redis::Client::open(world.redis.url()).and_then(|client| client.get_connection()).expect("Redis");
+    let mut hashes = || -> u64 { redis::cmd("GET").arg("hashes").query(&mut keys).expect("a count") };
+    world.start_worker();
+    world.counts(300);
+    let before = world.answered();
+    for _ in 0..2 {
+        let seen = hashes();
+        wait_for("a batch", PATIENCE, || if hashes() > seen { Ok(()) } else { Err(format!("{seen}")) });
+    }
+    world.workers[0].signal("KILL");
+    assert_eq!(world.workers.remove(0).wait(), None);
+    let (counted, answered) = (hashes(), world.answered());
+    // A loop that has its answer may not have accepted it yet.
+    assert!(
+        before <= counted + LOOPS && counted <= answered,
+        "{before} answered, {counted} counted, {answered} in all"
+    );
+    println!("{} of {answered} hashes were lost", answered - counted);
 }
 
 #[test]

@@ -101,6 +101,21 @@ fn a_request_that_takes_too_long_is_cut_off_and_told() {
 }
 
 #[test]
+fn a_second_signal_ends_it_at_once() {
+    for (first, second) in [("TERM", "TERM"), ("INT", "INT"), ("TERM", "INT")] {
+        let mut rng = Service::start("rng", &["--delay", "60s", "--drain-timeout", "60s"]);
+        let _stream = in_flight(&rng);
+        rng.program.signal(first);
+        wait_for("the listener to close", PATIENCE, || {
+            TcpStream::connect(&rng.address).map_or(Ok(()), |_| Err("it still takes connections".to_owned()))
+        });
+        assert!(!rng.program.has_ended(), "it did not wait for the request");
+        rng.program.signal(second);
+        assert_eq!(rng.program.wait(), Some(130), "{}", rng.program.log());
+    }
+}
+
+#[test]
 fn a_worker_that_cuts_off_who_looks_at_it_says_so() {
     let args = ["--listen", "127.0.0.1:0", "--redis-url", "redis://127.0.0.1:1", "--drain-timeout", "200ms"];
     let mut worker = Program::start(program("worker"), &args);

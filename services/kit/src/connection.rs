@@ -61,13 +61,9 @@ async fn answer(mut router: Router, request: Request<Incoming>) -> Response {
 /// Whether a request says once, and readably, which host it is for; HTTP/1.0 need not. RFC 9112, 3.2.
 fn names_its_host(request: &Request<Incoming>) -> bool {
     let mut hosts = request.headers().get_all(HOST).iter();
-    match (hosts.next(), hosts.next()) {
-        (Some(host), None) => {
-            host.as_bytes().iter().all(|byte| byte.is_ascii_alphanumeric() || HOST_MARKS.contains(byte))
-        }
-        (None, _) => request.version() == Version::HTTP_10,
-        (Some(_), Some(_)) => false,
-    }
+    let Some(host) = hosts.next() else { return request.version() == Version::HTTP_10 };
+    let is_readable = |byte: &u8| byte.is_ascii_alphanumeric() || HOST_MARKS.contains(byte);
+    hosts.next().is_none() && host.as_bytes().iter().all(is_readable)
 }
 
 /// Whether a connection has requests in flight, and else since when it has none.

@@ -12,11 +12,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::{SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 use tower::Service;
 
-use crate::server::Server;
+use crate::serve::{ACCEPT_PAUSE, Server};
 
 /// How long the service has for its answer. Docker's own limit is 30 s unless a compose file sets another.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -53,12 +53,16 @@ fn connect(address: &SockAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// Answers the checks of the service that `listener` is of, one at a time, until the handle is dropped or the system has no
-/// descriptor for one; checks then ask on the port.
+/// Answers the checks of the service that `listener` is of, one at a time, until the handle is dropped. A check that comes
+/// while the system has no descriptor for it waits.
 pub(crate) fn answer(listener: &TcpListener, server: Arc<Server>) -> io::Result<AbortOnDropHandle<()>> {
     let socket = UnixListener::bind(socket_name(reachable(listener.local_addr()?)))?;
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Ok((stream, _)) = socket.accept().await {
+        loop {
+            let Ok((stream, _)) = socket.accept().await else {
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
             let service = service_fn(|request| server.router.clone().call(request));
             // Who asked knows how it ended.
             let _ = timeout(PATIENCE, server.http.serve_connection(TokioIo::new(stream), service)).await;

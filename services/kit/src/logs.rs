@@ -26,11 +26,11 @@ pub struct LogArgs {
 /// Sends log lines to standard error from now on. The second call in a process changes nothing.
 pub fn install(args: &LogArgs) {
     // Its writer leaves colours out where nobody sees them.
-    let builder =
+    let lines =
         tracing_subscriber::fmt().with_writer(anstream::stderr).with_max_level(args.log_level).with_target(false);
     // Only tests start two services in one process; the first one's choice stands.
     let _ = match args.log_format {
-        Format::Plain => builder.with_ansi(true).try_init(),
-        Format::Json => builder.json().try_init(),
+        Format::Plain => lines.with_ansi(true).try_init(),
+        Format::Json => lines.json().try_init(),
     };
 }

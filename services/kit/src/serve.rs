@@ -37,8 +37,8 @@ impl Default for Limits {
     }
 }
 
-/// Has `server` serve on `listener` until `stop` is cancelled. Then it answers what the kernel has accepted by then, closes
-/// the listener, and waits for what is in flight, for at most the drain timeout.
+/// Has `server` serve on `listener` until `stop` is cancelled. Then it answers what the kernel has accepted by then, as far as
+/// connections fit, closes the listener, and waits for what is in flight: all of this for at most the drain timeout.
 ///
 /// Returns the number of connections that were cut off because they did not finish in time.
 pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: CancellationToken) -> usize {
@@ -54,12 +54,18 @@ pub async fn serve(listener: TcpListener, server: Arc<Server>, stop: Cancellatio
     };
     stop.run_until_cancelled(accepting).await;
     listen::end_handshakes(&listener);
-    for _ in 0..listen::BACKLOG {
-        let Ok(stream) = timeout(HANDSHAKE, accept(&listener)).await else { break };
-        server.take(stream);
-    }
-    drop((listener, checks));
-    server.drain().await
+    let accepted_by_the_kernel = async {
+        for _ in 0..listen::BACKLOG {
+            server.make_room().await;
+            match timeout(HANDSHAKE, listener.accept()).await {
+                Ok(Ok((stream, _))) => server.take(stream),
+                Ok(Err(_)) => sleep(ACCEPT_PAUSE).await,
+                Err(_) => break,
+            }
+        }
+        drop((listener, checks));
+    };
+    server.drain_after(accepted_by_the_kernel).await
 }
 
 /// The next connection. Waits while the system refuses to accept any, which it does when file descriptors run out.
@@ -71,9 +77,8 @@ pub async fn accept(listener: &TcpListener) -> TcpStream {
             // It ended before it was accepted; the next one may be well.
             Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                if !complained {
+                if !std::mem::replace(&mut complained, true) {
                     tracing::warn!(%error, "cannot accept connections at the moment");
-                    complained = true;
                 }
                 sleep(ACCEPT_PAUSE).await;
             }

@@ -142,6 +142,37 @@ async fn a_server_with_all_the_connections_it_takes_answers_its_health_check_and
     check("/healthz").await.unwrap_err();
 }
 
+/// Of those that the kernel has accepted, every second one never asks.
+#[tokio::test]
+async fn a_server_that_stops_answers_who_waits_and_has_no_more_connections_than_it_takes() {
+    let (metrics, stop) = (Metrics::new("test"), CancellationToken::new());
+    let listener = listen::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let limits = Limits { max_connections: 64, ..Limits::default() };
+    let mut clients = Vec::new();
+    for number in 0..300 {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        if number % 2 == 0 {
+            ask(&mut client, "/").await;
+        }
+        clients.push(client);
+    }
+    stop.cancel();
+    let app = Router::new().route("/", get(|| async { "here" }));
+    let serving = tokio::spawn(serve(listener, Server::new(app, &metrics, &limits), stop));
+    let mut most = 0;
+    while !serving.is_finished() {
+        most = most.max(metrics.connections.get());
+        sleep(Duration::from_millis(1)).await;
+    }
+    assert!((1..=64).contains(&most), "{most} were open");
+    assert_eq!(serving.await.unwrap(), 0);
+    for client in clients.into_iter().step_by(2) {
+        let text = rest(client).await;
+        assert!(text.contains("connection: close") && text.ends_with("here"), "{text}");
+    }
+}
+
 #[tokio::test]
 async fn draining_answers_what_is_in_flight_and_closes_the_rest() {
     let (server, _, mut client) = connected().await;

@@ -65,17 +65,16 @@ impl Server {
         let mut http = http1::Builder::new();
         // Hyper's own limit makes a timer anew for each request; one look at all connections now and then costs a request nothing.
         http.header_read_timeout(None).max_buf_size(READ_BUFFER);
-        // A request that waits for its delay has a descriptor for its timer beside the one of its connection.
-        let most = (host::file_limit() / 2).min(limits.max_connections.into()) as usize;
+        // A request that waits for its delay has a descriptor for its timer beside the one of its connection; and the program has
+        // some of its own, for its listeners, a health check, and what it asks.
+        let most = (host::file_limit().saturating_sub(32) / 2).clamp(1, limits.max_connections.into()) as usize;
         let (metrics, limits, stopping) = (metrics.clone(), limits.clone(), AtomicBool::new(false));
         let (open, ended, patience) = (Mutex::default(), Notify::new(), limits.header_timeout);
         let server = Arc::new(Self { http, router, metrics, stopping, limits, most, open, ended });
         let watched = Arc::downgrade(&server);
         tokio::spawn(async move {
-            loop {
+            while watched.upgrade().map(|server| server.close_idle(patience)).is_some() {
                 sleep(patience / LOOKS).await;
-                let Some(server) = watched.upgrade() else { return };
-                server.close_idle(patience);
             }
         });
         server
@@ -108,9 +107,15 @@ impl Server {
 
     /// Lets what is in flight finish, for at most the drain timeout; returns how many connections were cut off.
     pub async fn drain(&self) -> usize {
+        self.drain_after(async {}).await
+    }
+
+    /// The same, while `accepting` takes the last connections.
+    pub(crate) async fn drain_after(&self, accepting: impl Future<Output = ()>) -> usize {
         self.stopping.store(true, Ordering::Relaxed);
-        let began = Instant::now();
         let all_end = async {
+            accepting.await;
+            let began = Instant::now();
             while !self.open.lock().is_empty() {
                 sleep(DRAIN_TICK).await;
                 if began.elapsed() >= IDLE_GRACE {

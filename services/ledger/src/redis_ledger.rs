@@ -123,25 +123,26 @@ impl Store for RedisLedger {
     }
 
     async fn workers(&self) -> Result<Workers, Error> {
-        let (mut ids,): (Vec<String>,) = self.ask(pipe().zrange(ANNOUNCED, 0, -1)).await?;
+        // Whoever writes to Redis may write what is no text.
+        let (mut ids,): (Vec<Vec<u8>>,) = self.ask(pipe().zrange(ANNOUNCED, 0, -1)).await?;
         ids.sort_unstable();
         let mut workers = Workers::default();
         if ids.is_empty() {
             return Ok(workers);
         }
-        let keys: Vec<String> = ids.iter().map(|id| announcement_key(id)).collect();
-        let (values,): (Vec<Option<String>>,) = self.ask(pipe().mget(&keys)).await?;
+        let keys: Vec<Vec<u8>> = ids.iter().map(announcement_key).collect();
+        let (values,): (Vec<Option<Vec<u8>>>,) = self.ask(pipe().mget(&keys)).await?;
         // Who has no announcement has expired, and is forgotten by those who announce themselves: reading changes nothing.
         for (key, text) in keys.into_iter().zip(values).filter_map(|(key, value)| Some((key, value?))) {
-            match serde_json::from_str(&text) {
+            match serde_json::from_slice(&text) {
                 Ok(worker) => workers.known.push(worker),
-                Err(error) => workers.unreadable.push(format!("{key}: {error}")),
+                Err(error) => workers.unreadable.push(format!("{}: {error}", String::from_utf8_lossy(&key))),
             }
         }
         Ok(workers)
     }
 }
 
-fn announcement_key(worker: &str) -> String {
-    format!("swarmlab:worker:{worker}")
+fn announcement_key(worker: impl AsRef<[u8]>) -> Vec<u8> {
+    [b"swarmlab:worker:", worker.as_ref()].concat()
 }

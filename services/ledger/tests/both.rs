@@ -117,6 +117,29 @@ async fn reading_changes_nothing_and_one_bad_announcement_hides_itself_alone() {
     assert_eq!(after, ["killed", "odd", "well"]);
 }
 
+/// Anybody may write to Redis, and its keys and values are bytes.
+#[tokio::test]
+async fn an_announcement_or_an_id_that_is_no_text_hides_itself_alone() {
+    let server = RedisServer::start();
+    let mut redis = redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap();
+    let ledger = ledger::in_redis(&server.url()).unwrap();
+    for id in ["odd", "well"] {
+        let worker = Announcement { id: id.to_owned(), now: ledger::now(), ..Announcement::default() };
+        ledger.announce(&worker, Duration::from_secs(600)).await.unwrap();
+    }
+    let (id, key): (&[u8], &[u8]) = (b"\xff", b"swarmlab:worker:\xff");
+    let mut change = redis::pipe();
+    change.zadd("swarmlab:announced", id, ledger::now()).set(key, "{").set("swarmlab:worker:odd", b"\xff");
+    let () = change.ignore().query_async(&mut redis).await.unwrap();
+    let workers = ledger.workers().await.unwrap();
+    assert_eq!(workers.known.iter().map(|worker| worker.id.as_str()).collect::<Vec<_>>(), ["well"]);
+    let [odd, nameless] = &workers.unreadable[..] else { panic!("{workers:?}") };
+    assert!(
+        odd.starts_with("swarmlab:worker:odd: ") && nameless.starts_with("swarmlab:worker:\u{fffd}: "),
+        "{workers:?}"
+    );
+}
+
 #[tokio::test]
 async fn a_redis_whose_host_fell_silent_is_asked_no_more() {
     let server = RedisServer::start();

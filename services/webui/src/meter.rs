@@ -91,7 +91,8 @@ impl Meter {
     pub fn interrupt(&mut self, now: f64) {
         self.away = Some(now);
         self.begin_anew();
-        self.tracks.values_mut().for_each(|track| track.excuse(now));
+        // Silence until now says nothing about the workers.
+        self.tracks.values_mut().for_each(|track| track.heard = now);
     }
 
     /// Takes what the ledger answered.
@@ -121,8 +122,7 @@ impl Meter {
 
     fn hear(&mut self, now: f64, announcements: &[Announcement]) -> Vec<Value> {
         // Who has gone still counts for what was done before.
-        self.tracks
-            .retain(|id, track| announcements.iter().any(|said| said.id == *id) || track.miss(now) < WINDOW + LAG);
+        self.tracks.retain(|id, track| announcements.iter().any(|it| it.id == *id) || track.miss(now) < WINDOW + LAG);
         let mut workers = Vec::with_capacity(announcements.len());
         for said in announcements {
             let track = self.tracks.entry(said.id.clone()).or_default();

@@ -30,9 +30,9 @@ const FIRST: f64 = 10.0;
 /// What is remembered of one worker.
 #[derive(Debug, Default)]
 pub struct Track {
-    /// The newest announcement, and when it was seen first, by our clock.
+    /// The newest announcement, and when it was seen first, by our clock; or until when silence is excused.
     said: Announcement,
-    heard: f64,
+    pub heard: f64,
     /// The seconds between the last two announcements; 0 while there was only one.
     pause: f64,
     /// Hashes, and when the last of them came: by the worker's clock, in seconds since it began.
@@ -72,11 +72,6 @@ impl Track {
         self.line.forget_before(said.last_hash - OLDEST);
         (self.said, self.heard) = (said.clone(), now);
         true
-    }
-
-    /// The ledger was away: silence until now says nothing about the worker.
-    pub fn excuse(&mut self, now: f64) {
-        self.heard = now;
     }
 
     /// For how long the worker has told nothing new, if that is longer than usual. What is usual is known from the second
@@ -214,7 +209,7 @@ mod tests {
         assert!(!track.hear(3.0, &said));
         assert!(track.speed(3.0) > 3.0);
         assert_eq!((track.speed(6.0), track.silent(6.0)), (0.0, Some(4.0)));
-        track.excuse(6.0);
+        track.heard = 6.0;
         assert!(track.speed(6.0) > 3.0);
     }
 

@@ -74,8 +74,7 @@ impl Account {
         let ledger = Some("Redis has not answered yet".to_owned());
         let (loop_times, batch) = (BTreeMap::new(), Batch { number: 1, ..Batch::default() });
         let times = Buckets::new(TIMES);
-        metrics
-            .register(|registry| registry.register_with_unit("loop", "Time of a loop", Unit::Seconds, times.clone()));
+        metrics.register(|all| all.register_with_unit("loop", "Time of a loop", Unit::Seconds, times.clone()));
         Self {
             id,
             began: Instant::now(),
@@ -89,11 +88,15 @@ impl Account {
         }
     }
 
-    /// Accepts a hash: from now on it will be counted.
-    pub fn accept(&self, hash: Hash) {
+    /// Accepts the hash of a loop: from now on it will be counted. A loop that failed has none, and its time is not told.
+    pub fn accept(&self, hash: Option<Hash>) {
+        let Books { told, loop_times, batch, .. } = &mut *self.books.lock();
+        let Some(hash) = hash else {
+            told.failures += 1;
+            return;
+        };
         self.loop_times.observe(hash.whole.as_secs_f64());
         self.uncommitted.inc();
-        let Books { told, loop_times, batch, .. } = &mut *self.books.lock();
         told.hashes += 1;
         told.last_hash = self.began.elapsed().as_secs_f64();
         told.rng = told.rng.and(Mean::of(hash.rng));
@@ -134,10 +137,9 @@ impl Account {
         Outcome { accepted, committed: accepted - self.uncommitted.get() as u64 }
     }
 
-    /// Notes a request that failed.
+    /// Notes a request that failed, of a loop or of a prober.
     pub fn failed(&self, service: &'static str, cause: &'static str) {
         self.failures.get_or_create(&[("service", service), ("cause", cause)]).inc();
-        self.books.lock().told.failures += 1;
     }
 
     /// Notes that the ledger answers, or else why not.

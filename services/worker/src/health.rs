@@ -59,8 +59,7 @@ impl Health {
             Err(failure) => {
                 let (now, cause) = (Instant::now(), failure.into());
                 self.account.failed(self.service, cause);
-                let trouble =
-                    state.get_or_insert_with(|| Trouble { last: now, failures: 0, told: Vec::new(), down: None });
+                let trouble = state.get_or_insert_with(|| Trouble { last: now, failures: 0, told: vec![], down: None });
                 trouble.last = now;
                 trouble.failures += 1;
                 trouble.down = Some(failure.to_string());

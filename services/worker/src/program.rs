@@ -25,9 +25,8 @@ pub async fn run(worker: Worker, listen: Option<SocketAddr>, limits: &Limits) ->
     };
     let (Outcome { accepted, committed }, cut) = tokio::join!(worker.run(stop.clone(), limits.drain_timeout), serving);
     if committed < accepted {
-        let lost = accepted - committed;
-        let reason = format!("Redis did not take {lost} of {accepted} hashes in time; they are not counted");
-        return start::fail("worker", &reason);
+        let lost = format!("{} of {accepted} hashes", accepted - committed);
+        return start::fail("worker", &format!("Redis did not take {lost} in time; they are not counted"));
     }
     tracing::info!(accepted, committed, "all is counted");
     start::stopped(cut, &metrics)

@@ -100,6 +100,32 @@ async fn one_bad_replica_among_several_is_one_trouble_with_one_prober() {
     assert!(log.contains("status 500"), "{log}");
 }
 
+#[tokio::test]
+async fn loops_that_fail_are_told_and_not_what_the_prober_asked() {
+    let asked = Arc::new(AtomicU64::new(0));
+    let count = asked.clone();
+    let rng_url = server(Router::new().fallback(async move || {
+        count.fetch_add(1, Ordering::Relaxed);
+        StatusCode::INTERNAL_SERVER_ERROR
+    }));
+    let worker = Worker::new(Config { rng_url, ..quick() }, ledger::in_memory());
+    let (config, account) = (&worker.config, &worker.account);
+    let (rng, hasher) = (Upstream::rng(config, account), Upstream::hasher(config, account));
+    let (stop, failed) = (CancellationToken::new(), || account.report(String::new()).failures);
+    let miner =
+        Miner { think: config.think, account: account.clone(), rng: Client::new(&rng), hasher: Client::new(&hasher) };
+    let mining = tokio::spawn(miner.run(stop.clone()));
+    until("a loop that fails", async || asked.load(Ordering::Relaxed) > 0).await;
+    stop.cancel();
+    mining.await.unwrap();
+    let (loops, requests) = (failed(), asked.load(Ordering::Relaxed));
+    assert_eq!(loops, requests);
+    let probing = tokio::spawn(rng.probe());
+    until("more requests of the prober", async || asked.load(Ordering::Relaxed) > requests + 2).await;
+    probing.abort();
+    assert_eq!(failed(), loops);
+}
+
 /// What is logged meanwhile, by this thread.
 async fn log_of(work: impl Future<Output = ()>) -> String {
     let lines = Arc::new(std::sync::Mutex::new(Vec::new()));

@@ -133,9 +133,8 @@ impl Client {
     }
 
     async fn answer(&mut self, body: Bytes) -> Result<Bytes, Failure> {
-        let timeout = self.upstream.timeout;
-        let answer =
-            tokio::time::timeout(timeout, self.exchange(body)).await.unwrap_or(Err(Failure::Timeout(timeout)))?;
+        let limit = self.upstream.timeout;
+        let answer = tokio::time::timeout(limit, self.exchange(body)).await.unwrap_or(Err(Failure::Timeout(limit)))?;
         (self.upstream.fault)(&answer).map_or(Ok(answer), |fault| Err(Failure::Wrong(fault)))
     }
 

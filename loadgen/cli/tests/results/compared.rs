@@ -36,6 +36,25 @@ fn of_repeated_runs_those_of_the_last_time_are_compared() {
     refused(&loadgen(&["compare", out, out]), 1, "run-2/bench.json");
 }
 
+/// Of runs without windows in time, fifty errors in fifty requests were once too little to tell.
+#[test]
+fn errors_of_short_runs_are_told() {
+    let folder = TempDir::new().expect("a folder");
+    let full = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 2\r\n\r\nno";
+    let [before, after] = [("before", testbed::OK), ("after", full)].map(|(name, answer)| {
+        let (out, url) = (folder.path().join(name), testbed::server(answer).0.to_string());
+        let run = loadgen(&["bench", "-n", "50", "-c", "1", "--out", text(&out), &url]);
+        assert!(matches!(run.status.code(), Some(0 | 3 | 4)), "{:?} {}", run.status, stderr(&run));
+        out
+    });
+    let compared = loadgen(&["compare", "--json", text(&before), text(&after)]);
+    assert_eq!(compared.status.code(), Some(3), "{}", stdout(&compared));
+    let found: Value = serde_json::from_str(&stdout(&compared)).expect("JSON");
+    let figures = found["figures"].as_array().expect("figures");
+    let errors = figures.iter().find(|figure| figure["name"] == "errors").expect("errors");
+    assert_eq!((&errors["judgement"], &errors["basis"]), (&"worse".into(), &"within runs".into()), "{errors}");
+}
+
 #[test]
 fn one_result_given_twice_is_no_second_run() {
     let folder = TempDir::new().expect("a folder");

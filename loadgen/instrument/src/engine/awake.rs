@@ -26,15 +26,16 @@ pub struct Pause {
 #[derive(Debug, Clone)]
 pub struct Awake {
     start: u64,
+    measure_from: u64,
     last_woke: u64,
     could_see: u64,
     /// Time asleep, in nanoseconds.
     pub asleep: u64,
-    /// Time in which requests were due that had no free connection.
+    /// Time in which requests were due that had no free connection, since the measuring began.
     pub backlog: u64,
     /// The part of that time in which the thread was asleep, waiting for the server.
     pub backlog_asleep: u64,
-    /// Time in pauses.
+    /// Time in pauses, since the measuring began.
     pub paused: u64,
     /// Number of pauses.
     pub pauses: u64,
@@ -43,10 +44,12 @@ pub struct Awake {
 }
 
 impl Awake {
-    /// A thread that starts at a time.
-    pub fn new(start: u64) -> Self {
+    /// A thread that starts at a time, and measures from another on: what it was hindered in before, as in the warm-up, is in no
+    /// figure, and is not counted.
+    pub fn new(start: u64, measure_from: u64) -> Self {
         Awake {
             start,
+            measure_from,
             last_woke: start,
             could_see: start,
             asleep: 0,
@@ -66,8 +69,8 @@ impl Awake {
         self.could_see = if slept { woke.min(expected) } else { self.last_woke };
         self.asleep += asleep;
         if backlog {
-            self.backlog += woke - self.last_woke;
-            self.backlog_asleep += asleep;
+            self.backlog += woke.saturating_sub(self.last_woke.max(self.measure_from));
+            self.backlog_asleep += asleep.min(woke.min(expected).saturating_sub(self.measure_from));
         }
         // Standing still shows either between two waits or as a wait that outlasts its timer.
         self.pause(self.last_woke, entered);
@@ -76,6 +79,7 @@ impl Awake {
     }
 
     fn pause(&mut self, from: u64, to: u64) {
+        let from = from.max(self.measure_from);
         if to.saturating_sub(from) >= PAUSE {
             self.paused += to - from;
             self.pauses += 1;
@@ -106,7 +110,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_ends_in_time_shows_what_just_came() {
-        let mut awake = Awake::new(0);
+        let mut awake = Awake::new(0, 0);
         awake.woke((MS, 5 * MS), 11 * MS, false, false);
         assert_eq!(awake.could_see(), 5 * MS);
         assert_eq!(awake.asleep, 4 * MS);
@@ -115,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_stopped_thread_could_have_seen_from_when_its_timer_was_to_go_off() {
-        let mut awake = Awake::new(0);
+        let mut awake = Awake::new(0, 0);
         awake.woke((MS, 2011 * MS), 11 * MS, false, false);
         assert_eq!(awake.could_see(), 11 * MS);
         assert_eq!(awake.longest, Some(Pause { from: 11 * MS, to: 2011 * MS }));
@@ -124,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_busy_thread_could_have_seen_since_it_looked_last() {
-        let mut awake = Awake::new(0);
+        let mut awake = Awake::new(0, 0);
         awake.woke((MS, 2 * MS), 11 * MS, false, false);
         awake.woke((3 * MS, 3 * MS + 1000), 13 * MS, false, true);
         assert_eq!(awake.could_see(), 2 * MS);
@@ -133,10 +137,22 @@ mod tests {
 
     #[test]
     fn a_stop_between_two_waits_is_a_pause_too() {
-        let mut awake = Awake::new(0);
+        let mut awake = Awake::new(0, 0);
         awake.woke((0, MS), 10 * MS, false, false);
         awake.woke((501 * MS, 501 * MS + 1), 511 * MS, false, false);
         assert_eq!((awake.pauses, awake.paused), (1, 500 * MS));
         assert_eq!(awake.could_see(), MS);
+    }
+
+    /// A stop in a long warm-up once made the generator the limit of a short measurement.
+    #[test]
+    fn of_a_stop_only_what_is_measured_counts() {
+        let mut awake = Awake::new(0, 1000 * MS);
+        awake.woke((MS, 700 * MS), 10 * MS, false, true);
+        assert_eq!((awake.pauses, awake.backlog, awake.longest), (0, 0, None));
+        awake.woke((701 * MS, 1300 * MS), 710 * MS, false, true);
+        assert_eq!((awake.pauses, awake.paused, awake.backlog), (1, 300 * MS, 300 * MS));
+        assert_eq!(awake.backlog_asleep, 0);
+        assert_eq!(awake.longest, Some(Pause { from: 1000 * MS, to: 1300 * MS }));
     }
 }

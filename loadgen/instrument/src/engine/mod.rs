@@ -82,7 +82,7 @@ pub struct Engine<'a> {
     awake: Awake,
     nap: Nap,
     /// How long the thread had waited for a processor when the run started.
-    starved: u64,
+    starved: Option<u64>,
     /// When counts were handed over last, and how long the thread had slept by then.
     handed_over: (u64, u64),
     armed: u64,
@@ -133,9 +133,9 @@ impl<'a> Engine<'a> {
             end: 0,
             piece: (0, u64::MAX),
             last_answer: 0,
-            awake: Awake::new(0),
+            awake: Awake::new(0, 0),
             nap: Nap::default(),
-            starved: 0,
+            starved: None,
             handed_over: (0, 0),
             armed: 0,
             heads: Heads::new(config.request.is_head()),
@@ -171,8 +171,8 @@ impl<'a> Engine<'a> {
         self.due = DueCounts::new(measure_from, interval);
         self.piece = (0, end.min(measure_from + interval));
         self.last_answer = start;
-        self.awake = Awake::new(start);
-        self.starved = clock::thread_starved();
+        self.awake = Awake::new(start, measure_from);
+        self.starved = (measure_from == start).then(clock::thread_starved);
         self.handed_over = (start, 0);
     }
 
@@ -217,6 +217,9 @@ impl<'a> Engine<'a> {
             self.awake.woke((entered, woke), expected, napped, backlog);
             if woke >= self.piece.1 {
                 self.next_piece(woke);
+            }
+            if self.starved.is_none() && woke >= self.measure_from {
+                self.starved = Some(clock::thread_starved());
             }
             for event in &events {
                 self.event(event.data.u64(), event.flags, woke);

@@ -293,7 +293,7 @@ impl Engine<'_> {
             complete: done,
             last_answer: self.last_answer,
             cpu: clock::thread_cpu(),
-            starved: clock::thread_starved().saturating_sub(self.starved),
+            starved: self.starved.map_or(0, |before| clock::thread_starved().saturating_sub(before)),
             awake: self.awake,
             usage: self.usage,
         }

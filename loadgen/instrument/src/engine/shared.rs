@@ -153,7 +153,7 @@ pub struct Finish {
     pub last_answer: u64,
     /// Processor time of the thread.
     pub cpu: u64,
-    /// Time in the run for which it could have run and had no processor.
+    /// Time since the measuring began for which it could have run and had no processor.
     pub starved: u64,
     /// How its time was spent.
     pub awake: Awake,

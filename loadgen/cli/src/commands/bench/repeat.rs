@@ -17,7 +17,7 @@ const DIFFER: f64 = 0.01;
 /// A figure between the runs, as it is written.
 #[derive(Debug, Clone, Serialize)]
 pub struct Figure {
-    /// `requests_per_second`, `p50_ms`, `p90_ms`, `p99_ms` or `error_share`.
+    /// `requests_per_second`, `p50_ms`, `p90_ms`, `p95_ms`, `p99_ms` or `error_share`.
     name: &'static str,
     /// The mean of the runs, with the 95 % interval that their differences give it.
     mean: Estimate,
@@ -44,10 +44,11 @@ pub struct Repeated<'a> {
 
 /// What a figure is called in the files and on the screen, and where it stands in a result.
 type Of = fn(&Bench) -> (Option<f64>, Option<Estimate>);
-const FIGURES: [(&str, &str, Of); 5] = [
+const FIGURES: [(&str, &str, Of); 6] = [
     ("requests_per_second", "requests/s", |run| (Some(run.requests_per_second), run.intervals.rate)),
     ("p50_ms", "p50 (ms)", |run| (run.response.p50_ms, run.intervals.p50_ms)),
     ("p90_ms", "p90 (ms)", |run| (run.response.p90_ms, run.intervals.p90_ms)),
+    ("p95_ms", "p95 (ms)", |run| (run.response.p95_ms, run.intervals.p95_ms)),
     ("p99_ms", "p99 (ms)", |run| (run.response.p99_ms, run.intervals.p99_ms)),
     ("error_share", "errors", |run| (Some(run.error_share), run.intervals.error_share)),
 ];
@@ -79,18 +80,19 @@ impl<'a> Repeated<'a> {
         let bold = Style::new().bold();
         let time = |ms: Option<f64>| ms.map_or_else(|| "-".to_owned(), |ms| summary::time((ms * 1e6).round() as u64));
         let mut text = format!(
-            "{bold}{:<12}{:>11}{:>11}{:>11}{:>11}{:>11}{bold:#}\n",
-            "", "requests/s", "p50", "p90", "p99", "errors"
+            "{bold}{:<9}{:>11}{:>11}{:>11}{:>11}{:>11}{:>11}{bold:#}\n",
+            "", "requests/s", "p50", "p90", "p95", "p99", "errors"
         );
         for (number, Whole { bench, .. }) in self.runs.iter().enumerate() {
             let times = &bench.response;
             let _ = writeln!(
                 text,
-                "{:<12}{:>11}{:>11}{:>11}{:>11}{:>9.2} %",
+                "{:<9}{:>11}{:>11}{:>11}{:>11}{:>11}{:>9.2} %",
                 format!("run {}", number + 1),
                 summary::rate(bench.requests_per_second),
                 time(times.p50_ms),
                 time(times.p90_ms),
+                time(times.p95_ms),
                 time(times.p99_ms),
                 100.0 * bench.error_share
             );

@@ -107,10 +107,11 @@ fn percentiles(bench: &Bench) -> String {
         )
         .without_numbers();
     let mut table = Table::new("Times by percentile", ["", "response", "service", "slip", "errors"]);
-    let rows: [(&str, Of); 8] = [
+    let rows: [(&str, Of); 9] = [
         ("p50", |times| times.p50_ms),
         ("p75", |times| times.p75_ms),
         ("p90", |times| times.p90_ms),
+        ("p95", |times| times.p95_ms),
         ("p99", |times| times.p99_ms),
         ("p99.9", |times| times.p99_9_ms),
         ("p99.99", |times| times.p99_99_ms),

@@ -11,8 +11,16 @@ use instrument::report::Report;
 use instrument::timeline::told;
 
 /// The percentiles that are shown.
-const SHOWN: [(&str, f64); 7] =
-    [("p50", 0.5), ("p75", 0.75), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
+const SHOWN: [(&str, f64); 8] = [
+    ("p50", 0.5),
+    ("p75", 0.75),
+    ("p90", 0.9),
+    ("p95", 0.95),
+    ("p99", 0.99),
+    ("p99.9", 0.999),
+    ("p99.99", 0.9999),
+    ("max", 1.0),
+];
 
 /// A time in a unit that keeps it short.
 pub fn time(nanos: u64) -> String {

@@ -2,6 +2,7 @@
 
 use instrument::result::Bench;
 use stats::Estimate;
+use stats::share::wilson;
 
 use super::side::Runs;
 use super::{Args, Comparison, Figure, Goal};
@@ -19,7 +20,11 @@ pub fn compare(args: &Args, before: &[Bench], after: &[Bench]) -> Comparison {
             low: percent(found.low),
             high: percent(found.high),
         };
-        (percent(run.error_share), run.intervals.error_share.map(scaled))
+        // A short run has too few windows in time. Its requests are then taken for independent.
+        let requests = &run.requests;
+        let errors = requests.done - requests.ok.unwrap_or(requests.done) + requests.failed;
+        let share = run.intervals.error_share.or_else(|| wilson(errors, requests.due));
+        (percent(run.error_share), share.map(scaled))
     });
     // What one run cannot tell, the two sides cannot be compared by.
     let of = |told: Option<f64>| told.unwrap_or(f64::NAN);
@@ -27,6 +32,7 @@ pub fn compare(args: &Args, before: &[Bench], after: &[Bench]) -> Comparison {
         figure("successes", "/s", Goal::High, &|run| (run.requests_per_second, run.intervals.rate)),
         figure("response p50", "ms", Goal::Low, &|run| (of(run.response.p50_ms), run.intervals.p50_ms)),
         figure("response p90", "ms", Goal::Low, &|run| (of(run.response.p90_ms), run.intervals.p90_ms)),
+        figure("response p95", "ms", Goal::Low, &|run| (of(run.response.p95_ms), run.intervals.p95_ms)),
         figure("response p99", "ms", Goal::Low, &|run| (of(run.response.p99_ms), run.intervals.p99_ms)),
         errors,
     ];

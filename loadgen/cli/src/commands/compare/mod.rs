@@ -54,9 +54,10 @@ Examples:
 
 A figure is worse (or better) where it changed by more than the tolerance and by more than chance explains. With two
 runs or more on each side, chance is how runs of the same side differ (Welch's test); with one, it is how the pieces
-of that run differ, which is less than two runs of the same thing do: the tolerance is for that. Nothing is called
-better where there are more errors. A result that is given twice would pass for two runs, and is refused. Exit code 3
-says that something is worse; exit code 1, that the two sides have nothing in common to compare.";
+of that run differ, which is less than two runs of the same thing do: the tolerance is for that. The
+errors of a run too short for that are taken for independent of each other (Wilson's interval). Nothing is called better
+where the errors are worse. A result that is given twice would pass for two runs, and is refused. Exit code 3 says that
+something is worse; exit code 1, that the two sides have nothing in common to compare.";
 
 /// Reads a probability between 0 and 1, without either: nothing is as sure as 0, and 1 calls chance a change.
 fn probability(text: &str) -> Result<f64, String> {

@@ -10,8 +10,11 @@ use sweep::result::{Latency, Step, Sweep};
 use super::side::Runs;
 use super::{Args, Comparison, Figure, Goal};
 
-/// The quantiles of a service's response times that are compared.
-const TIMES: [(&str, fn(&Latency) -> Option<f64>); 2] = [("p50", |of| of.p50_ms), ("p99", |of| of.p99_ms)];
+/// One of the quantiles of a step's response times.
+type Quantile = fn(&Latency) -> Option<f64>;
+
+/// Those of a service that are compared.
+const TIMES: [(&str, Quantile); 2] = [("p50", |of| of.p50_ms), ("p99", |of| of.p99_ms)];
 
 /// Compares throughput, response times and waits at each number of replicas that both sides have. Repeats of a step are runs.
 ///
@@ -39,7 +42,7 @@ pub fn compare(args: &Args, before: &[Sweep], after: &[Sweep]) -> anyhow::Result
         figures.push(Figure::judge(args, &format!("{name}: {unit}"), "/s", Goal::High, &rates(a), &rates(b)));
         if before.iter().all(|sweep| sweep.settings.dockercoins.is_none()) {
             // Of one run they have no interval: what waits in a queue waits together.
-            let times = |steps: &[&Step], of: fn(&Latency) -> Option<f64>| -> Runs {
+            let times = |steps: &[&Step], of: Quantile| -> Runs {
                 steps.iter().filter_map(|step| Some((of(&step.loop_time)?, None))).collect()
             };
             for (share, of) in TIMES {
