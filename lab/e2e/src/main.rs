@@ -2,6 +2,7 @@
 
 mod agents;
 mod application;
+mod compose;
 mod faults;
 mod lifecycle;
 mod limits;

@@ -16,19 +16,21 @@ use crate::world::{STACK, World, within};
 
 /// A service whose capacity is arithmetic: one request at a time, each of 50 ms, which is long beside what a busy machine adds.
 const WEB: &str = "web";
-const WEB_RATE: f64 = 20.0;
+pub const WEB_RATE: f64 = 20.0;
 
 /// What it and others like it are made of.
-const HASHER: &str = "127.0.0.1:5000/hasher:v1";
+pub const HASHER: &str = "127.0.0.1:5000/hasher:v1";
 
 /// `loadgen sweep` on this machine, through the engine of head.
-async fn command(world: &World, arguments: &str) -> Result<Command> {
-    let bound = within().as_secs();
+pub async fn command(world: &World, arguments: &str) -> Result<Command> {
+    // Unless it is said otherwise.
+    let converge = (!arguments.contains("--converge")).then(|| format!("--converge={}s", within().as_secs()));
     let mut command = Command::new("target/images/loadgen");
     command
         .arg("sweep")
         .args(arguments.split_whitespace())
-        .args(["--json".to_owned(), format!("--converge={bound}s")])
+        .arg("--json")
+        .args(converge)
         .env("DOCKER_HOST", world.swarm().await?.engine().host())
         .stdin(Stdio::null())
         .kill_on_drop(true);
@@ -57,7 +59,7 @@ async fn found_with(world: &World, arguments: &str, codes: &[i32]) -> Result<Val
     serde_json::from_str(&out).with_context(|| format!("`sweep {arguments}` printed {out}\n{said}"))
 }
 
-async fn refused(world: &World, arguments: &str, sentence: &str) -> Result<()> {
+pub async fn refused(world: &World, arguments: &str, sentence: &str) -> Result<()> {
     let (code, _, said) = sweep(world, arguments).await?;
     ensure!(
         code != 0 && said.contains(sentence),
@@ -241,7 +243,7 @@ async fn killed(world: &World, base: &str) -> Result<()> {
 }
 
 /// Ends a sweep as ^C does.
-async fn interrupt(mut child: Child) -> Result<()> {
+pub async fn interrupt(mut child: Child) -> Result<()> {
     let Some(id) = child.id() else { bail!("the sweep has ended already") };
     let done = Command::new("kill").args(["-INT", &id.to_string()]).status().await?;
     ensure!(done.success(), "the sweep cannot be told to end");
@@ -271,7 +273,7 @@ async fn as_before(world: &World) -> Result<()> {
 }
 
 /// Waits until no service, secret or container of a sweep is there.
-async fn nothing_is_left(world: &World) -> Result<()> {
+pub async fn nothing_is_left(world: &World) -> Result<()> {
     let left = "docker service ls -q -f label=swarmlab.loadgen.run; docker secret ls -q -f label=swarmlab.loadgen.run; \
                 docker ps -q -f label=swarmlab.loadgen.run";
     let look = || async move {

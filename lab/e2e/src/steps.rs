@@ -6,13 +6,15 @@ use anyhow::{Result, bail};
 use futures_util::future::BoxFuture;
 
 use crate::world::World;
-use crate::{agents, application, faults, lifecycle, limits, measure, network, outside, refusals, serial, updates};
+use crate::{
+    agents, application, compose, faults, lifecycle, limits, measure, network, outside, refusals, serial, updates,
+};
 
 /// A step: returns what it saw, in one line.
 pub type Step = for<'a> fn(&'a mut World) -> BoxFuture<'a, Result<String>>;
 
 /// Name, and what is done. `up` and `down` are always done.
-const STEPS: [(&str, Step); 24] = [
+const STEPS: [(&str, Step); 26] = [
     ("up", lifecycle::up),
     ("refusals", refusals::refusals),
     ("at once", lifecycle::at_once),
@@ -28,6 +30,8 @@ const STEPS: [(&str, Step); 24] = [
     ("outside", outside::outside),
     ("service", outside::service),
     ("serial", serial::serial),
+    ("pair", serial::pair),
+    ("compose", compose::compose),
     ("update", updates::update),
     ("rollback", updates::rollback),
     ("crowd", limits::crowd),
