@@ -41,6 +41,9 @@ const CLEAN_SETTINGS: &str = "restart=; if [ -e /etc/docker/daemon.json ] || gre
 /// What labs write outside of their folders: what engines are told and trust, logins, and what tasks find on their node.
 const SETTINGS: &str = "/etc/docker/daemon.json /etc/systemd/system/docker.service.d/lab.conf /etc/docker/certs.d ~/.docker/config.json /srv/weblog /srv/sampler";
 
+/// A folder that a lab exports by NFS is exported no more: it was open to root on each machine of its network. What is exported until the next start, and from where, is in `etab`.
+const UNEXPORT: &str = "sed -n \"s|^\\($HOME/work/fleet/share\\)\t\\([^(]*\\)(.*|\\2:\\1|p\" /var/lib/nfs/etab 2>/dev/null | while read -r export; do exportfs -u \"$export\"; done";
+
 /// An engine that a lab gave settings of its own is started again without them. The names that labs wrote behind `# lab` are gone, and so are the images whose pull
 /// a lab looks at. (`/etc/hosts` of a container can be written, and not be replaced.)
 /// Port 7946 that is still open without a swarm is the gossip of one that this engine has left while it could not tell the other nodes: the next one cannot open it, so
@@ -166,11 +169,11 @@ pub async fn clean(place: &Place) -> Result<()> {
         Place::Cluster { outer, name } => {
             mend(outer, name).await?;
             let settings = CLEAN_SETTINGS.replace("SETTINGS", SETTINGS);
-            format!("{LEAVE}; {CLEAN_CLUSTER}; rm -rf {}; {settings}; {MEND_ENGINE}", work()?)
+            format!("{LEAVE}; {CLEAN_CLUSTER}; {UNEXPORT}; rm -rf {}; {settings}; {MEND_ENGINE}", work()?)
         }
         Place::Machines { .. } => {
             machines::mend(place).await?;
-            format!("{LEAVE}; {}\n{MEND_ENGINE}", on_machine(CLEAN_MACHINE)?)
+            format!("{LEAVE}; {UNEXPORT}; {}\n{MEND_ENGINE}", on_machine(CLEAN_MACHINE)?)
         }
     };
     let nodes = place.nodes().await?;
@@ -475,6 +478,28 @@ esac
         std::fs::remove_dir_all(home.path().join("work")).unwrap();
         assert_eq!(run("true"), "");
         assert_eq!(run("echo 'Cannot connect' >&2; exit 1"), "");
+    }
+
+    #[test]
+    fn what_a_lab_exports_is_exported_no_more_and_nothing_else() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let home = tempfile::tempdir().unwrap();
+        let [etab, exportfs] = ["etab", "exportfs"].map(|name| home.path().join(name));
+        let share = format!("{}/work/fleet/share", home.path().display());
+        std::fs::write(&exportfs, "#!/bin/sh\necho \"$@\"\n").unwrap();
+        std::fs::set_permissions(&exportfs, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let run = || {
+            let path = format!("{}:{}", home.path().display(), std::env::var("PATH").unwrap());
+            let script = UNEXPORT.replace("/var/lib/nfs/etab", etab.to_str().unwrap());
+            let mut command = std::process::Command::new("bash");
+            let output = command.args(["-c", &script]).env("HOME", home.path()).env("PATH", path).output().unwrap();
+            assert!(output.status.success() && output.stderr.is_empty());
+            String::from_utf8(output.stdout).unwrap()
+        };
+        assert_eq!(run(), "");
+        let line = |folder: &str| format!("{folder}\t192.168.2.0/24(rw,sync,no_root_squash,fsid=77)\n");
+        std::fs::write(&etab, [line("/srv"), line(&share), line(&format!("{share}d"))].concat()).unwrap();
+        assert_eq!(run(), format!("-u 192.168.2.0/24:{share}\n"));
     }
 
     #[test]

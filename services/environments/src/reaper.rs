@@ -8,8 +8,13 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::api::{by_age, is_beyond};
 use crate::{Environment, Error, Service};
 
-/// For how long after it was made an environment beyond the limit is taken back. A limit that was lowered ends nobody's work.
+/// For how long after it was made an environment beyond the limit is taken back. A limit that was lowered ends nothing
+/// that is older.
 const REGRET: Duration = Duration::from_secs(60);
+
+/// How far the clocks of two replicas may differ, in seconds. What has expired for one of them lives on for the other,
+/// which must not end what the first has given since in its place.
+const SKEW: u64 = 10;
 
 /// Reaps again and again.
 pub async fn run(service: Arc<Service>) {
@@ -37,7 +42,7 @@ pub async fn reap(service: &Service) -> Result<usize, Error> {
     let (mut ended, mut first_error) = (0, None);
     for one in &all {
         let expired = one.labels.expires <= now;
-        let beyond = || is_beyond(&by_age(&all, &one.labels.user, now), &one.id, service.config.limit);
+        let beyond = || is_beyond(&by_age(&all, &one.labels.user, now + SKEW), &one.id, service.config.limit);
         if !(expired || (young(one) && beyond())) {
             continue;
         }

@@ -276,6 +276,24 @@ async fn what_a_dead_replica_made_beyond_the_limit_is_taken_back_and_a_lower_lim
     assert_eq!(swarm.names(), names[..2]);
 }
 
+/// What has expired by the clock of the replica that was asked is alive for the other one, whose clock is 9 s behind.
+#[tokio::test]
+async fn a_reaper_whose_clock_is_behind_does_not_end_what_another_replica_has_promised() {
+    let swarm = Fake::new();
+    let (app, reaper_behind) = start(&swarm, 1);
+    assert_eq!(post(&app, ADA, "one", r#"{"lifetime": "90s"}"#).await.0, StatusCode::ACCEPTED);
+    swarm.clock.store(BEGIN + 90, Ordering::SeqCst);
+    let (status, promised) = post(&app, ADA, "two", "{}").await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    swarm.clock.store(BEGIN + 81, Ordering::SeqCst);
+    assert_eq!(reap(&reaper_behind).await.unwrap(), 0);
+    assert!(swarm.names().contains(&id(&promised)));
+    // Where clocks agree, the first is ended, and the second stays.
+    swarm.clock.store(BEGIN + 90, Ordering::SeqCst);
+    assert_eq!(reap(&reaper_behind).await.unwrap(), 1);
+    assert_eq!(swarm.names(), [id(&promised)]);
+}
+
 #[tokio::test]
 async fn the_description_has_every_route_and_every_field() {
     let swarm = Fake::new();

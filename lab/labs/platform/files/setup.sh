@@ -19,10 +19,10 @@ change() {
     changes=$((changes + 1))
     [ -n "$dry" ] || "$@"
 }
-add_line() { printf '%s\n' "$2" >> "$1"; }
-
 # From the distribution: no script out of the internet is run as root, and no
-# password stands here.
+# password stands here. A new server does not know yet what there is.
+complete() { command -v dockerd && command -v docker && docker compose version; } >/dev/null 2>&1
+[ -n "$dry" ] || complete || apt-get update -qq
 there_is() { apt-cache show "$1" >/dev/null 2>&1; }
 install() { change "installing $1" apt-get install -y -qq --no-install-recommends "$1"; }
 command -v dockerd >/dev/null || install docker.io
@@ -39,12 +39,31 @@ user=${SUDO_USER:-}
 if [ -n "$user" ] && [ "$user" != root ]; then
     id -nG "$user" | grep -qw docker || change "adding $user to the group docker" usermod -aG docker "$user"
 fi
+
+# Which addresses /etc/hosts has for a name, and whether by this script.
+addresses() {
+    awk -v name="$1" '
+        { by = / # lab$/ ? " # lab" : ""; sub(/#.*/, "") }
+        { for (n = 2; n <= NF; n++) if ($n == name) print $1 by }
+    ' /etc/hosts
+}
+# The first line with a name counts, so one with an old address goes. (In a
+# container the file can be written, and not be replaced.)
+set_name() {
+    kept=$(awk -v name="$1" '!(/ # lab$/ && $2 == name)' /etc/hosts)
+    printf '%s\n' "$kept" "$2 $1 # lab" > /etc/hosts
+}
 for alias in "$@"; do
-    line="${alias#*=} ${alias%%=*} # lab"
-    case $(grep -c -F -x "$line" /etc/hosts || true) in
-        0) change "naming ${alias%%=*}" add_line /etc/hosts "$line" ;;
-        1) ;;
-        *) echo "setup: ${alias%%=*} stands in /etc/hosts more than once; remove the lines that are too many" >&2; exit 1 ;;
+    name=${alias%%=*} address=${alias#*=}
+    found=$(addresses "$name")
+    case $found in
+        "$address" | "$address # lab") continue ;;
+        "") change "naming $name" set_name "$name" "$address" ;;
+        *"
+"*) wrong="stands in /etc/hosts more than once; remove the lines that are too many" ;;
+        *" # lab") change "naming $name, whose address has changed" set_name "$name" "$address" ;;
+        *) wrong="is $found in /etc/hosts, by a line of somebody else; remove it" ;;
     esac
+    [ -z "${wrong:-}" ] || { echo "setup: $name $wrong" >&2; exit 1; }
 done
 echo "setup: $changes changes"

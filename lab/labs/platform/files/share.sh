@@ -4,7 +4,7 @@
 # it did, how many percent of the requests each server got, and how long they
 # took at the balancer.
 set -eu
-cp "$(dirname "$0")/nginx/$1.conf" ~/work/platform/nginx.conf
+cp "$(dirname "$0")/nginx/$1.conf" ~/work/platform/nginx/nginx.conf
 docker exec balancer nginx -s reload 2>/dev/null
 # The old processes of nginx take no new connections a moment later.
 sleep 2

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Waits until an environment is in a state, or gone: await.sh USER ID
-# ready|failed|gone. It asks the API, for two minutes at most.
+# pending|ready|failed|gone. It asks the API, for two minutes at most.
 set -eu
 user=$1 id=$2 state=$3 said=
 for _ in $(seq 240); do
