@@ -32,7 +32,8 @@ fn of(step: &Step) -> impl Iterator<Item = String> {
     });
     // A command, or a path in what Docker shows.
     let bare = step.checks.iter().map(|check| check.what()).filter(|what| what.starts_with(['`', '.']));
-    let bare = bare.map(|what| format!("a line of its check has no `as \"what holds\"`, so the student would read {what}"));
+    let bare =
+        bare.map(|what| format!("a line of its check has no `as \"what holds\"`, so the student would read {what}"));
     wrong.into_iter().flatten().chain(silent).chain(bare)
 }
 

@@ -82,7 +82,7 @@ export class Picture {
     this.#points.getContext("2d").putImageData(image, left, top);
   }
 
-  /** Marks tiles: those that a worker has with its node's colour, lost ones with a frame in red, dead ones with a cross. */
+  /** Marks tiles: those that a worker has with its node's colour, those that were lost with a frame in red, dead ones with a cross. */
   mark(marked) {
     const side = this.#grid.tile;
     const pen = this.#marks.getContext("2d");
@@ -90,13 +90,13 @@ export class Picture {
     pen.lineWidth = Math.max(1, side / 8);
     for (const { x, y, mark, node } of marked) {
       const [left, top] = [x * side, y * side];
-      const colour = mark === "running" ? this.colour(node ?? "?") : LOST;
-      pen.fillStyle = pen.strokeStyle = colour;
-      if (mark === "running") {
+      if (node || mark === "running") {
+        pen.fillStyle = this.colour(node ?? "?");
         pen.globalAlpha = .55;
         pen.fillRect(left, top, side, side);
         pen.globalAlpha = 1;
       }
+      pen.strokeStyle = mark === "running" ? this.colour(node ?? "?") : LOST;
       pen.strokeRect(left + pen.lineWidth / 2, top + pen.lineWidth / 2, side - pen.lineWidth, side - pen.lineWidth);
       if (mark === "dead") {
         pen.beginPath();

@@ -40,10 +40,15 @@ fn pinned(file: &Value) -> Vec<String> {
 }
 
 fn fixed_ports(file: &Value) -> Vec<String> {
+    // Port 0 is the kernel's word for any port, and Docker takes it so.
+    let none = |published: &str| matches!(published, "" | "0");
     let random = |port: &Value| match port {
-        Value::String(text) => !text.contains(':'),
+        Value::String(text) => text.rsplit(':').nth(1).is_none_or(none),
         Value::Number(_) => true,
-        long => long.is_object() && long["published"].is_null(),
+        long => {
+            let published = &long["published"];
+            long.is_object() && (published.is_null() || published == 0 || published.as_str().is_some_and(none))
+        }
     };
     let with =
         services(file).filter(|(_, service)| service["ports"].as_array().is_some_and(|ports| ports.iter().any(random)));
@@ -97,6 +102,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_port_is_random_where_none_or_zero_is_published() {
+        let random = |port: serde_json::Value| !fixed_ports(&json!({"services": {"a": {"ports": [port]}}})).is_empty();
+        for port in [json!("80"), json!("0:80"), json!("127.0.0.1::80/tcp"), json!(80), json!({"target": 80})] {
+            assert!(random(port.clone()), "{port}");
+        }
+        for published in [json!(0), json!("0"), json!("")] {
+            assert!(random(json!({"target": 80, "published": published})), "{published}");
+        }
+        for port in [json!("8000:80"), json!("127.0.0.1:8000:80/udp"), json!({"target": 80, "published": "8000"})] {
+            assert!(!random(port.clone()), "{port}");
+        }
+    }
 
     #[test]
     fn each_rule_bites_and_lets_good_files_pass() {

@@ -30,7 +30,9 @@ docker push -q "$image"
 if [ -n "$runs" ]; then
     docker service update --quiet --image "$image" --label-add "commit=$commit" site
 else
-    docker service create --quiet --name site --label "commit=$commit" ${node:+--constraint "node.hostname==$node"} \
+    docker service create --quiet --detach --name site --label "commit=$commit" ${node:+--constraint "node.hostname==$node"} \
         --publish mode=host,published=8001,target=80 "$image"
+    echo "pipeline: $commit is on its way"
+    exit
 fi
 echo "pipeline: $commit runs"

@@ -19,7 +19,7 @@ pub struct State {
     pub jobs_per_second: f64,
     /// The workers that have tried a job of this run.
     pub workers: Vec<Worker>,
-    /// Jobs that are not waiting, ready or done: somebody is on them, or nobody will be.
+    /// Tiles that somebody is on or that nobody will be on, and those that were lost a moment ago, whoever has them now.
     pub marked: Vec<Marked>,
     /// Jobs that were put aside, with what became of their tries.
     pub dead: Vec<DeadLetter>,
@@ -78,7 +78,7 @@ pub struct Marked {
     pub x: u16,
     pub y: u16,
     pub mark: Mark,
-    /// The node of the worker, where one has it.
+    /// The node of the worker that has it now, where one has.
     pub node: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub struct Marked {
 pub enum Mark {
     /// A worker has it.
     Running,
-    /// Its worker was silent for too long, a moment ago.
+    /// A worker of it was silent for too long, a moment ago. Another one may have it by now, or have done it.
     Lost,
     /// It was tried too often.
     Dead,

@@ -111,9 +111,10 @@ async fn details(
     }
     let marked = jobs.iter().filter(|job| job.kind == Kind::Tile).filter_map(|job| {
         let mark = match job.state.as_str() {
-            "running" => Mark::Running,
             "dead" => Mark::Dead,
-            _ if lost.contains(&job.id) && job.state != "done" => Mark::Lost,
+            // Whoever takes a job back claims it in the next moment, and has done it in the one after: nobody would see the mark.
+            _ if lost.contains(&job.id) => Mark::Lost,
+            "running" => Mark::Running,
             _ => return None,
         };
         let node = job.owner.as_ref().and_then(|owner| nodes.get(owner)).cloned();

@@ -3,7 +3,7 @@
 //! The pictures that are taken on the way are in `target/tmp`, for people to look at.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flow::Queue;
 use mysql_async::prelude::Queryable as _;
@@ -129,6 +129,53 @@ async fn a_worker_is_silent_when_its_lease_has_ended_and_not_while_its_job_takes
     // A tile is ready, and it does not take it.
     worker_is(&page, "idle", "no job for ", "warn");
     shot(&page, "flow-workers.png");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tile_that_was_lost_is_marked_for_a_time_whoever_has_it_then() {
+    let world = World::new();
+    world.submit(&["--across=4", "--down=1", "--tile=4"]).await;
+    let queue = |lease| Queue::new(world.database.clone(), lease);
+    let (long, short) = (queue(Duration::from_secs(600)), queue(Duration::from_millis(1)));
+    short.claim("killed", "node1").await.unwrap().expect("a job is ready");
+    while short.take_back().await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    // The time for which it is marked must not run out before the page has looked.
+    let late = "UPDATE attempts SET ended = NOW(6) + INTERVAL 600 SECOND WHERE outcome = 'lost'";
+    world.connection().await.query_drop(late).await.unwrap();
+    let heir = long.claim("heir", "node2").await.unwrap().expect("the job is ready again");
+
+    let mut server = world.start("page", &["--listen=127.0.0.1:0"]);
+    let address = server.address();
+    let marked = async |running: u64, done: u64| {
+        let end = Instant::now() + BOUND;
+        loop {
+            let state: serde_json::Value =
+                serde_json::from_str(&testbed::get(&address, "/api/state").unwrap().body).unwrap();
+            let jobs = &state["status"]["jobs"];
+            if jobs["running"] == running && jobs["done"] == done {
+                return state["marked"].clone();
+            }
+            assert!(Instant::now() < end, "{running} running and {done} done were not shown within {BOUND:?}: {state}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert_eq!(marked(1, 0).await, json!([{"x": 0, "y": 0, "mark": "lost", "node": "node2"}]));
+    let browser = Browser::start();
+    let page = browser.open(&format!("http://{address}/"), 1280, 900);
+    let point =
+        |x, y| format!("String(document.querySelector('#marks').getContext('2d').getImageData({x}, {y}, 1, 1).data)");
+    // The frame is red, and within it is the colour of the node that has the tile now.
+    page.wait_until(&format!("{} === '255,93,82,255'", point(0, 0)), BOUND);
+    assert_eq!(page.eval(&format!("{}.endsWith(',140')", point(2, 2))), json!(true));
+    assert!(long.complete(&heir, &[0; 16]).await.unwrap());
+    assert_eq!(marked(0, 1).await, json!([{"x": 0, "y": 0, "mark": "lost", "node": null}]));
+    page.wait_until(&format!("{} === '255,93,82,255' && {} === '0,0,0,0'", point(0, 0), point(2, 2)), BOUND);
+    let over = "UPDATE attempts SET ended = NOW(6) - INTERVAL 5 SECOND WHERE outcome = 'lost'";
+    world.connection().await.query_drop(over).await.unwrap();
+    long.claim("next", "node2").await.unwrap().expect("a job is ready");
+    assert_eq!(marked(1, 1).await, json!([{"x": 1, "y": 0, "mark": "running", "node": "node2"}]));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
