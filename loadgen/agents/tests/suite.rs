@@ -233,7 +233,7 @@ fn strangers_that_say_nothing_hold_up_no_coordinator() {
     let token = Token::random();
     let agent = Agent::start(&token);
     let strangers: Vec<TcpStream> = (0..30).map(|_| TcpStream::connect(&agent.address).expect("it listens")).collect();
-    let fleet = Fleet::dial(&[agent.address.clone()], &token).expect("it obeys");
+    let fleet = Fleet::dial(std::slice::from_ref(&agent.address), &token).expect("it obeys");
     drop((fleet, strangers));
 }
 
