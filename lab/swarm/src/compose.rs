@@ -5,10 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bollard::models::{
-    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthStatusEnum, HostConfig, NetworkingConfig,
+    ContainerCreateBody, ContainerInspectResponse, EndpointSettings, HealthStatusEnum, HostConfig, NetworkInspect,
+    NetworkingConfig,
 };
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, ListContainersOptionsBuilder, RemoveContainerOptionsBuilder,
@@ -93,6 +95,17 @@ impl Project {
         let options = ListContainersOptionsBuilder::default().all(all).filters(&filters).build();
         let listed = self.engine.docker().list_containers(Some(options)).await;
         listed.map_err(|error| Error::api(format!("list the containers of {}", self.name), &error))
+    }
+
+    /// Whether this process reaches a network of the engine: as its machine does, or as a container that is on it. Addresses say
+    /// nothing, as engines everywhere take them from the same ranges, and somebody else may answer at one.
+    ///
+    /// # Errors
+    /// The engine does not answer, or has no such network.
+    pub async fn is_here(&self, network: &str) -> Result<bool, Error> {
+        let found = self.engine.docker().inspect_network(network, None).await;
+        let found = found.map_err(|error| Error::api(format!("inspect network {network}"), &error))?;
+        Ok(reaches(&found, Path::new("/sys/class/net")))
     }
 
     /// Asks for so many containers of a service; they may still be starting then.
@@ -237,6 +250,19 @@ impl Container {
     }
 }
 
+/// Whether a machine with these interfaces is the one of the network's bridge, or a container on the network.
+fn reaches(network: &NetworkInspect, interfaces: &Path) -> bool {
+    let named = network.options.as_ref().and_then(|options| options.get("com.docker.network.bridge.name")).cloned();
+    let bridge = named.or_else(|| Some(format!("br-{}", network.id.as_ref()?.get(..12)?)));
+    let endpoints = network.containers.iter().flatten().filter_map(|(_, endpoint)| endpoint.mac_address.as_deref());
+    let endpoints: BTreeSet<&str> = endpoints.filter(|address| !address.is_empty()).collect();
+    let own = std::fs::read_dir(interfaces).into_iter().flatten().flatten();
+    bridge.is_some_and(|bridge| interfaces.join(bridge).exists())
+        || own
+            .filter_map(|interface| std::fs::read_to_string(interface.path().join("address")).ok())
+            .any(|address| endpoints.contains(address.trim()))
+}
+
 /// A container like another one, with another number and no published ports: those are taken by the first.
 fn another(service: &str, like: &Container, number: u32) -> ContainerCreateBody {
     let config = like.inspected.config.clone().unwrap_or_default();
@@ -287,6 +313,32 @@ mod tests {
         assert!(made.host_config.expect("settings").port_bindings.is_none());
         let networks = made.networking_config.and_then(|networks| networks.endpoints_config).expect("networks");
         assert_eq!(networks["shop_default"].aliases, Some(vec!["web".to_owned()]));
+    }
+
+    /// A machine that is on none of the engine's networks once took somebody else's refusal for the container's.
+    #[test]
+    fn a_network_is_reached_from_its_own_machine_and_its_own_containers() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let interface = |name: &str, address: &str| {
+            std::fs::create_dir(folder.path().join(name)).expect("made");
+            std::fs::write(folder.path().join(name).join("address"), format!("{address}\n")).expect("written");
+        };
+        let network = |options: serde_json::Value| -> NetworkInspect {
+            let containers = json!({"c1": {"MacAddress": "02:42:ac:12:00:02"}, "c2": {"MacAddress": ""}});
+            let network = json!({"Id": "0123456789abcdef", "Options": options, "Containers": containers});
+            serde_json::from_value(network).expect("an answer of the engine")
+        };
+        let here = |options| reaches(&network(options), folder.path());
+        interface("lo", "00:00:00:00:00:00");
+        interface("br-fedcba987654", "02:42:ac:12:00:01");
+        interface("none", "");
+        assert!(!here(json!({})));
+        assert!(here(json!({"com.docker.network.bridge.name": "lo"})));
+        interface("br-0123456789ab", "02:42:ac:12:00:01");
+        assert!(here(json!({})));
+        std::fs::remove_dir_all(folder.path().join("br-0123456789ab")).expect("removed");
+        interface("eth0", "02:42:ac:12:00:02");
+        assert!(here(json!({})));
     }
 
     #[test]

@@ -12,8 +12,6 @@ use swarm::Engine;
 use swarm::compose::{Container, Project};
 use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Settings};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::application::{Application, Observation};
 use crate::deployed::{Addresses, observe};
@@ -21,9 +19,6 @@ use crate::environment::complete;
 
 /// The services that are watched and may be scaled.
 const SERVICES: [&str; 3] = ["worker", "rng", "hasher"];
-
-/// How long a connection to a container may take: it is on this machine, or there is no way to it.
-const REACH: Duration = Duration::from_secs(1);
 
 /// Where the application is.
 #[derive(Debug, Clone)]
@@ -49,7 +44,6 @@ pub struct Compose {
     found: Replicas,
     /// Where hashes are counted.
     ledger: Ledger,
-    redis: SocketAddr,
     /// The network on which it is.
     network: String,
     replicas: BTreeMap<String, Vec<Container>>,
@@ -82,13 +76,15 @@ impl Compose {
             place.ok_or_else(|| Error(format!("no redis runs in the compose project {}", config.project)))?;
         let redis = SocketAddr::new(address, 6379);
         let ledger = ledger::in_redis(&format!("redis://{redis}")).map_err(|error| Error(error.to_string()))?;
-        Ok(Self { project, bound: config.bound, found, ledger, redis, network, replicas })
+        Ok(Self { project, bound: config.bound, found, ledger, network, replicas })
     }
 
-    /// Whether the containers' addresses are within reach of this process: those of this machine's own engine are, and those
-    /// of another one's to whoever is on their network.
-    pub async fn is_inside(&self) -> bool {
-        matches!(timeout(REACH, TcpStream::connect(self.redis)).await, Ok(Ok(_)))
+    /// Whether this process reaches the containers: on the engine's machine, or as a container on their network.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn is_inside(&self) -> Result<bool, Error> {
+        self.project.is_here(&self.network).await.map_err(said)
     }
 
     /// The engine on which it runs.

@@ -10,13 +10,8 @@ use swarm::Engine;
 use swarm::compose::{Container, Project};
 use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Settings};
-use tokio::net::TcpStream;
-use tokio::time::timeout;
 
 use crate::served::{Busy, Served, Snapshot, Used};
-
-/// How long a connection to a container may take: it is on this machine, or there is no way to it.
-const REACH: Duration = Duration::from_secs(1);
 
 /// How often it is seen whether all containers still run.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
@@ -109,16 +104,12 @@ impl Service {
         &self.network
     }
 
-    /// Whether the containers' addresses are within reach of this process: those of this machine's own engine are, and those
-    /// of another one's to whoever is on their network.
-    pub async fn is_inside(&self) -> bool {
-        let Some(address) = self.asked().first().copied() else { return false };
-        match timeout(REACH, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => true,
-            // A refusal comes from the container.
-            Ok(Err(error)) => error.kind() == std::io::ErrorKind::ConnectionRefused,
-            Err(_) => false,
-        }
+    /// Whether this process reaches the containers: on the engine's machine, or as a container on their network.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub async fn is_inside(&self) -> Result<bool, Error> {
+        self.project.is_here(&self.network).await.map_err(|error| Error(error.to_string()))
     }
 
     /// A sentence on how requests reach it.

@@ -31,8 +31,11 @@ pub fn places(settings: &Settings, steps: &[Step]) -> Vec<Place> {
     let place = |(&(replicas, rate), before): (&(u32, f64), Option<(u32, f64)>)| Place {
         replicas,
         rate,
-        efficiency: rate / (f64::from(replicas) * one),
-        further: before.map(|(fewer, less)| (rate - less) / (f64::from(replicas - fewer) * one)),
+        efficiency: if one > 0.0 { rate / (f64::from(replicas) * one) } else { 0.0 },
+        // Of nothing there is no share.
+        further: before
+            .map(|(fewer, less)| (rate - less) / (f64::from(replicas - fewer) * one))
+            .filter(|share| share.is_finite()),
     };
     means.iter().zip(before).map(place).collect()
 }
@@ -56,5 +59,7 @@ mod tests {
         assert_eq!(found[0], Place { replicas: 1, rate: 100.0, efficiency: 1.0, further: None });
         assert!((found[1].further.unwrap_or(0.0) - 0.8).abs() < 1e-12 && (found[2].efficiency - 0.625).abs() < 1e-12);
         assert!((found[2].further.unwrap_or(0.0) - 0.35).abs() < 1e-12);
+        let none = places(&settings, &[step(1, 0.0), step(2, 0.0)]);
+        assert_eq!(none[1], Place { replicas: 2, rate: 0.0, efficiency: 0.0, further: None });
     }
 }

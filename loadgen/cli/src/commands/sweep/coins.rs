@@ -68,7 +68,7 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
             let platform = Compose::connect(compose(args)).await?;
             prepare()?;
             let stop = stop(args)?;
-            if args.inside || platform.is_inside().await {
+            if args.inside || platform.is_inside().await? {
                 return on(platform, &plan, args, stop).await;
             }
             let place = Place::Engine(platform.engine(), platform.network());

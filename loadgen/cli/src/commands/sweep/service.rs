@@ -282,7 +282,7 @@ pub async fn sweep(args: &Args, folder: &Path) -> anyhow::Result<Found> {
             }
             prepare()?;
             let stop = stop(args)?;
-            if !args.inside && !platform.is_inside().await {
+            if !args.inside && !platform.is_inside().await? {
                 let place = Place::Engine(platform.engine(), platform.network());
                 return send(place, &args.deployed.project, image, unit, &stop).await;
             }
