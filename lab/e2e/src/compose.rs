@@ -45,7 +45,7 @@ pub fn compose(world: &mut World) -> BoxFuture<'_, Result<String>> {
         }
         as_before(world, "web").await?;
 
-        let only = format!("{PROJECT} --service only --url http://only/ --volumes --load closed:1 --replicas 2 --converge 5s");
+        let only = format!("{PROJECT} --service only --url http://only/ --volumes --load closed:2 --replicas 2 --converge 5s");
         refused(world, &only, "does not run, exit code 3").await?;
         as_before(world, "only").await?;
 
