@@ -144,5 +144,5 @@ fn tasks(sweep: &Sweep, step: &Step) -> String {
             step.shares.get(&task.task).map_or_else(none, |share| percent(*share)),
         ])
     });
-    table.of_words().html()
+    format!("<p class=\"soft\">{}:</p>{}", escape(&title), table.of_words().html())
 }
