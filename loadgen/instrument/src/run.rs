@@ -157,6 +157,9 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     for finish in &finishes {
         usage.add(&finish.usage);
     }
+    if let Some(addresses) = shared.addresses.as_ref().filter(|_| !asks_each_time(config)) {
+        usage.add_idle(addresses);
+    }
     let mut generator = Generator::of(&finishes, measure_from);
     generator.judge(&total, open_loop, elapsed);
     Ok(Report {

@@ -49,6 +49,21 @@ impl Usage {
         self.addresses.sort_by_key(|entry| entry.address);
     }
 
+    /// Adds those of a name's addresses to which no connection went, of the family of one to which some did: `localhost` has one
+    /// of each family.
+    pub(crate) fn add_idle(&mut self, all: &[SocketAddr]) {
+        let used: Vec<bool> = self.addresses.iter().map(|entry| entry.address.is_ipv4()).collect();
+        for address in all.iter().filter(|address| used.contains(&address.is_ipv4())) {
+            self.place(*address);
+        }
+        self.addresses.sort_by_key(|entry| entry.address);
+    }
+
+    /// How many of the name's addresses got no connection, of how many.
+    pub fn idle(&self) -> (usize, usize) {
+        (self.addresses.iter().filter(|entry| entry.connections == 0).count(), self.addresses.len())
+    }
+
     /// The share of the answers that one connection carried, where that was nearly all of several.
     pub fn one_carried(&self, answers: u64) -> Option<f64> {
         let share = self.busiest as f64 / answers.max(1) as f64;
@@ -59,6 +74,20 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_without_a_connection_are_told_of_the_family_that_is_used() {
+        let all: Vec<SocketAddr> =
+            ["10.0.0.3:80", "10.0.0.4:80", "[fd00::3]:80"].map(|text| text.parse().expect("an address")).into();
+        let mut usage = Usage::default();
+        usage.add_idle(&all);
+        assert_eq!(usage.idle(), (0, 0), "nothing was used, so nothing is known");
+        let place = usage.place(all[1]);
+        usage.addresses[place].connections = 4;
+        usage.add_idle(&all);
+        assert_eq!(usage.idle(), (1, 2));
+        assert_eq!(usage.addresses[0], AddressUse { address: all[0], connections: 0, answers: 0 });
+    }
 
     #[test]
     fn usage_adds_up_by_address() {

@@ -241,6 +241,14 @@ fn connections(out: &mut String, config: &Config, report: &Report) -> fmt::Resul
             writeln!(out, "  {}: {connections} connections, {answers} answers", used.address)?;
         }
     }
+    let (idle, all) = report.usage.idle();
+    if idle > 0 {
+        writeln!(
+            out,
+            "The name has {all} addresses, and {} used: --resolve each asks for them at every\n  connection, and takes them in turn.",
+            if all - idle == 1 { "one was".to_owned() } else { format!("{} were", all - idle) },
+        )?;
+    }
     let several = config.connections > 1 && config.request.keep_alive;
     if let Some(share) = report.usage.one_carried(total.counts.done).filter(|_| several) {
         writeln!(
