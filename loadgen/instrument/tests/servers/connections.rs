@@ -95,8 +95,9 @@ fn the_first_of_several_addresses_may_be_dead() {
     config.requests = Some(40);
     let report = run(&config);
     assert_eq!((report.total.counts.done, report.total.counts.failures()), (40, 0));
-    assert_eq!(report.usage.addresses.len(), 1);
-    assert_eq!(report.usage.addresses[0].address, alive.address);
+    let answers = |address| report.usage.addresses.iter().find(|used| used.address == address).map(|used| used.answers);
+    assert_eq!((answers(alive.address), answers(gone)), (Some(40), Some(0)));
+    assert_eq!(report.usage.idle(), (1, 2), "the dead one is told as unused");
 }
 
 #[test]
