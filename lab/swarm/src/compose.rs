@@ -207,7 +207,7 @@ impl Container {
     /// A sentence with the exit code or the health check's last words.
     pub fn state(&self) -> Result<(), String> {
         let state = self.inspected.state.clone().unwrap_or_default();
-        if !state.running.unwrap_or(false) {
+        if !self.runs() {
             let error = state.error.filter(|error| !error.is_empty()).map(|error| format!(": {error}"));
             let code = state.exit_code.unwrap_or(-1);
             return Err(format!("{} does not run, exit code {code}{}", self.name(), error.unwrap_or_default()));

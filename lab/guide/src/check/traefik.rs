@@ -23,6 +23,7 @@ const OLD_FLAGS: [&str; 9] = [
 
 /// How labels of version 1 begin. Version 3 reads past them.
 const OLD_LABELS: [&str; 3] = ["traefik.frontend.", "traefik.backend", "traefik.port"];
+
 /// How labels begin whose name has changed: the old one, and the one that the provider for Swarm has.
 const RENAMED: (&str, &str) = ("traefik.docker.", "traefik.swarm.");
 
