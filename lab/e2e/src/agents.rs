@@ -10,13 +10,16 @@ use serde_json::Value;
 use swarm::patient;
 
 use crate::measure::IMAGE;
-use crate::world::{STACK, World};
+use crate::world::{STACK, World, within};
 
-/// The coordinator, on head, with agents on all nodes against hasher's tasks. Arrivals are fixed, so that what becomes due is
-/// known by arithmetic.
-fn bench(options: &str) -> String {
+/// Agents on all nodes.
+const ALL: &str = "--agents global";
+
+/// The coordinator, on head, with agents against hasher's tasks. Arrivals are fixed, so that what becomes due is known by
+/// arithmetic.
+fn bench(agents: &str, options: &str) -> String {
     format!(
-        "target/images/loadgen bench --agents global --agent-network {STACK} --agent-image {IMAGE} \
+        "target/images/loadgen bench {agents} --agent-network {STACK} --agent-image {IMAGE} \
          --arrivals constant --rate 300 -c 6 --drain 30s --json {options} http://tasks.hasher/"
     )
 }
@@ -32,15 +35,10 @@ fn due(result: &Value) -> Result<(u64, Vec<u64>)> {
 pub fn agents(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         world.on("head", &format!("docker push -q {IMAGE}")).await?;
-        let said = world.on("head", &format!("{} 2>/tmp/agents.log || test $? = 4", bench("-d 3s"))).await?;
-        let result: Value = serde_json::from_str(&said).with_context(|| format!("bench printed {said}"))?;
-        let (all, parts) = due(&result)?;
-        ensure!(all == 900 && parts == [300, 300, 300], "{all} requests of 900 became due, by agents {parts:?}");
-        let nodes: BTreeSet<&str> = result["agents"].as_array().into_iter().flatten().filter_map(|a| a["node"].as_str()).collect();
-        ensure!(nodes == BTreeSet::from(["head", "worker-1", "worker-2"]), "agents were on {nodes:?}");
-        nothing_is_left(world).await?;
+        sends(world, &bench(ALL, "-d 3s"), &[300; 3], &["head", "worker-1", "worker-2"]).await?;
+        placed(world).await?;
 
-        let run = format!("({}; echo $? >/tmp/code) >/tmp/killed.json 2>/tmp/agents.log &", bench("-d 15s"));
+        let run = format!("({}; echo $? >/tmp/code) >/tmp/killed.json 2>/tmp/agents.log &", bench(ALL, "-d 15s"));
         world.on("head", &run).await?;
         running(world, 3).await?;
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -55,13 +53,38 @@ pub fn agents(world: &mut World) -> BoxFuture<'_, Result<String>> {
         ensure!(other["due"] == 1500 && other["lost"].is_null(), "{other}");
         nothing_is_left(world).await?;
 
-        world.on("head", &format!("{} >/dev/null 2>&1 &", bench("-d 120s"))).await?;
+        world.on("head", &format!("{} >/dev/null 2>&1 &", bench(ALL, "-d 120s"))).await?;
         running(world, 3).await?;
         world.on("head", "pkill -KILL -f '^target/images/loadgen bench'").await?;
         nothing_is_left(world).await?;
-        Ok("three agents sent 900 of 900 requests, 300 each; one killed is said to be missing; none is left after the coordinator's kill".into())
+        Ok("three agents sent 900 of 900 requests, 300 each, and two that were placed 450 each; one killed is said to be missing; none is left after the coordinator's kill".into())
     }
     .boxed()
+}
+
+/// A run whose agents send so many requests each, from these nodes, and leave nothing.
+async fn sends(world: &World, bench: &str, wanted: &[u64], on: &[&str]) -> Result<()> {
+    let said = world.on("head", &format!("{bench} 2>/tmp/agents.log || test $? = 4")).await?;
+    let result: Value = serde_json::from_str(&said).with_context(|| format!("bench printed {said}"))?;
+    let (all, parts) = due(&result)?;
+    ensure!(
+        all == wanted.iter().sum::<u64>() && parts == wanted,
+        "{all} requests became due, by agents {parts:?}, not {wanted:?}"
+    );
+    let nodes: BTreeSet<&str> =
+        result["agents"].as_array().into_iter().flatten().filter_map(|a| a["node"].as_str()).collect();
+    ensure!(nodes == on.iter().copied().collect(), "agents were on {nodes:?}, not {on:?}");
+    nothing_is_left(world).await
+}
+
+/// Agents go where they may: on workers, and not beside a service.
+async fn placed(world: &World) -> Result<()> {
+    world.create("aside", "--constraint node.hostname==worker-1 127.0.0.1:5000/busybox sleep 1d").await?;
+    let swarm = world.swarm().await?;
+    swarm.converge("aside", within()).await?;
+    let agents = "--agents 2 --agent-constraint node.role==worker --agents-away-from aside";
+    sends(world, &bench(agents, "-d 3s"), &[450; 2], &["worker-2"]).await?;
+    world.on("head", "docker service rm aside").await.map(drop)
 }
 
 /// Waits until so many agents run.

@@ -72,48 +72,81 @@ pub async fn refused(world: &World, arguments: &str, sentence: &str) -> Result<(
 pub fn outside(world: &mut World) -> BoxFuture<'_, Result<String>> {
     async move {
         let before = world.converge("worker").await?.running.len();
-        let measure = patient(Duration::from_secs(5)).as_secs();
         let mut told = Err(anyhow!("nothing was measured"));
-        // A machine that had something else to do is asked again.
-        for _ in 0..3 {
+        // A machine that had something else to do is asked again, and at last for longer.
+        for (attempt, seconds) in [5, 5, 5, 10, 10].into_iter().enumerate() {
+            let measure = patient(Duration::from_secs(seconds)).as_secs();
             let command = format!("--platform swarm --stack {STACK} --workers 1,2,3,10 --measure {measure}s");
-            told = as_sure_as_embedded(&found(world, &command).await?);
-            if told.is_ok() {
+            told = match Flagship::of(&found(world, &command).await?) {
+                Err(_) if told.is_ok() => told,
+                found => found,
+            };
+            if told.as_ref().is_ok_and(|found| found.furthest < 3.0 || attempt >= 2) {
                 break;
             }
         }
         nothing_is_left(world).await?;
         ensure!(before == world.converge("worker").await?.running.len(), "the workers are not as before");
-        told
+        let Flagship { furthest, widest, busy, probe_ms } = told?;
+        Ok(format!(
+            "1 to 10 workers within {furthest:.1} % of theory (3 wanted), each known to ±{widest:.2}; rng busy {:.1} %, its probe \
+             {probe_ms:.0} ms",
+            100.0 * busy
+        ))
     }
     .boxed()
 }
 
-/// How near to theory the steps of a sweep are, where they are near enough.
-fn as_sure_as_embedded(sweep: &Value) -> Result<String> {
-    let steps = steps(sweep)?;
-    let (mut furthest, mut widest) = (0.0_f64, 0.0_f64);
-    for step in steps {
-        let rate = &step["throughput"];
-        let theory = step["theory"].as_f64().context("the delays are known")?;
-        let off = 100.0 * (rate["value"].as_f64().context("a step has a rate")? / theory - 1.0);
-        ensure!(off < 3.0 && -off < shortfall(3.0), "{} is {off:.1} % off {theory:.2}", step["throughput"]);
-        let wide = rate["high"].as_f64().zip(rate["low"].as_f64()).map_or(9.9, |(high, low)| (high - low) / 2.0);
-        ensure!(wide < shortfall(0.1), "the rate is known to within {wide}: {rate}");
-        (furthest, widest) = (furthest.max(off.abs()), widest.max(wide));
+/// What the flagship experiment found, where all of it fits together.
+struct Flagship {
+    /// The most that a step's rate is off theory, in percent.
+    furthest: f64,
+    /// The widest interval of a step's rate: half of it, in hashes/s.
+    widest: f64,
+    /// The busy share of rng with ten workers, from 0 to 1.
+    busy: f64,
+    /// The median time of rng's probe with ten workers.
+    probe_ms: f64,
+}
+
+impl Flagship {
+    /// # Errors
+    /// What does not fit. A slow machine adds to each loop, so that rates fall short of theory by what it adds and by nothing
+    /// else: whatever the machine, each rate is that of the loops that the workers timed themselves (Little's law), and the
+    /// probe waits for as long as rng's own service time says (utilisation law).
+    fn of(sweep: &Value) -> Result<Self> {
+        let steps = steps(sweep)?;
+        let (mut furthest, mut widest) = (0.0_f64, 0.0_f64);
+        for step in steps {
+            let rate = &step["throughput"];
+            let (value, theory) = (number(&rate["value"])?, number(&step["theory"])?);
+            let off = 100.0 * (value / theory - 1.0);
+            ensure!(off < 3.0 && -off < shortfall(10.0), "{rate} is {off:.1} % off {theory:.2}");
+            let by_loops = 1000.0 * number(&step["replicas"]["worker"])? / number(&step["loop_time"]["mean_ms"])?;
+            ensure!(
+                (value / by_loops - 1.0).abs() < 0.03,
+                "the workers' loops give {by_loops:.2}/s, and the step {rate}"
+            );
+            let wide = (number(&rate["high"])? - number(&rate["low"])?) / 2.0;
+            ensure!(wide < shortfall(0.1), "the rate is known to within {wide}: {rate}");
+            (furthest, widest) = (furthest.max(off.abs()), widest.max(wide));
+        }
+        let last = steps.last().context("a step")?;
+        let (busy, rate) = (number(&last["utilisation"]["rng"])?, number(&last["throughput"]["value"])?);
+        ensure!(100.0 * (1.0 - busy) < shortfall(5.0), "rng is busy {:.1} %", 100.0 * busy);
+        ensure!(sweep["verdict"]["bottleneck"] == "rng" || busy < 0.95, "{}", sweep["verdict"]);
+        // Of ten workers two are with hasher or pause. The others are in front of the probe, for one service time each, which is
+        // 100 ms and what the machine adds; and one of them is half served.
+        let probe_ms = number(&last["probes"]["rng"]["p50_ms"])?;
+        let expected = 7.5 * 1000.0 * busy / rate;
+        let wait = 100.0 * (probe_ms / expected - 1.0);
+        ensure!(wait.abs() < shortfall(5.0), "the probe of rng takes {probe_ms:.0} ms, and {expected:.0} by theory");
+        Ok(Self { furthest, widest, busy, probe_ms })
     }
-    let last = steps.last().context("a step")?;
-    let (busy, p50) = (&last["utilisation"]["rng"], &last["probes"]["rng"]["p50_ms"]);
-    let (busy, p50) = busy.as_f64().zip(p50.as_f64()).context("rng's busy share and its probe")?;
-    ensure!(100.0 * (1.0 - busy) < shortfall(3.0), "rng is busy {:.1} %", 100.0 * busy);
-    ensure!(sweep["verdict"]["bottleneck"] == "rng" || busy < 0.95, "{}", sweep["verdict"]);
-    // Of ten workers two are with hasher or pause. The others are in front of the probe, 100 ms each, and one of them is half served.
-    let wait = 100.0 * (p50 / 750.0 - 1.0);
-    ensure!(wait > -5.0 && wait < shortfall(5.0), "the probe of rng takes {p50:.0} ms, and 750 by theory");
-    Ok(format!(
-        "1 to 10 workers within {furthest:.1} % of theory, each known to ±{widest:.2}; rng busy {:.1} %, its probe {p50:.0} ms",
-        100.0 * busy
-    ))
+}
+
+fn number(value: &Value) -> Result<f64> {
+    value.as_f64().with_context(|| format!("{value} is no number"))
 }
 
 /// Any service: its capacity is arithmetic, what limits it is named, and every wrong turn has its sentence.
@@ -194,8 +227,16 @@ async fn one_thread(world: &World) -> Result<(f64, f64)> {
 /// What can be got wrong leaves everything as it was.
 async fn wrong_turns(world: &World, base: &str) -> Result<()> {
     refused(world, "--service nobody --url http://nobody/", "there is no service nobody").await?;
-    refused(world, &format!("--service {WEB} --url http://rng/"), "is the service dockercoins_rng, and not web")
-        .await?;
+    refused(
+        world,
+        &format!("--service {WEB} --url http://rng/"),
+        "leads to the service dockercoins_rng, and not to web",
+    )
+    .await?;
+    let nodes = world.swarm().await?.nodes().await?;
+    let head = &nodes.iter().find(|node| node.name == "head").context("there is a head")?.address;
+    // By the routing mesh this is webui, and without IPVS what stands in for the mesh.
+    refused(world, &format!("--service {WEB} --url http://{head}:8000/"), "leads to the service dockercoins_").await?;
     refused(world, &format!("--service {WEB} --url http://nowhere/"), "leads nowhere on the networks of web").await?;
     refused(world, &format!("--service {STACK}_redis --url http://redis/"), "--volumes").await?;
     world

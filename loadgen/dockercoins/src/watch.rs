@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use sweep::driver::Moment;
 use sweep::result::Estimate;
 use sweep::run::{SETTLED_LOOPS, SHORTEST_MEASURE, SHORTEST_SETTLE, STEADY_PIECE};
+use sweep::theory;
 
 use crate::application::Application;
 use crate::probes::{Probed, Probes};
@@ -21,6 +22,9 @@ const SHOWN_WINDOW: Duration = Duration::from_millis(1500);
 
 /// So much longer than it should a step is measured at the most, to hear what the workers did in it.
 const HEARD_WITHIN: Duration = Duration::from_secs(10);
+
+/// Or for so many loops, where these take longer: a rate is known from the second hash on, and the first may just have gone by.
+const HEARD_LOOPS: f64 = 3.0;
 
 /// How long a sweep waits for a lost task to be replaced.
 const RECOVERY: Duration = Duration::from_secs(120);
@@ -60,7 +64,7 @@ impl<P: Application> Watch<'_, '_, P> {
     /// of time; false where the time for it ran out.
     async fn settle(&mut self) -> Result<bool, Stopped> {
         let since = Instant::now();
-        let limit = Duration::from_secs_f64(self.moment.settings.settle_s);
+        let limit = Duration::from_secs_f64(self.moment.settings.settle_s.max(SETTLED_LOOPS * self.round_s()));
         loop {
             self.look(false).await?;
             let now = Instant::now();
@@ -71,6 +75,11 @@ impl<P: Application> Watch<'_, '_, P> {
                 return Ok(false);
             }
         }
+    }
+
+    /// Seconds of a loop that waits for nobody.
+    fn round_s(&self) -> f64 {
+        theory::round_s(self.moment.settings, self.moment.replicas)
     }
 
     fn is_settled(&self, since: Instant, now: Instant) -> bool {
@@ -136,8 +145,10 @@ impl<P: Application> Watch<'_, '_, P> {
         let settings = self.moment.settings;
         let over_s = (now - from).as_secs_f64() - settings.measure_s;
         if over_s >= 0.0 {
-            // Workers tell once a second what they did: in a short step it may be that nobody has yet.
-            return self.track.estimate(from, now).is_some() || over_s >= HEARD_WITHIN.as_secs_f64();
+            // Workers tell once a second what they did, and a loop may take longer: it may be that nobody has told of one yet.
+            let heard_within = HEARD_WITHIN.as_secs_f64().max(HEARD_LOOPS * self.round_s());
+            let heard = self.track.estimate(from, now).is_some_and(|rate| rate.value > 0.0);
+            return heard || over_s >= heard_within;
         }
         let Some(precision) = settings.precision else { return false };
         self.track.known_since_s(from) >= SHORTEST_MEASURE.as_secs_f64()

@@ -45,6 +45,12 @@ pub fn expect(settings: &Settings, replicas: &BTreeMap<String, u32>) -> Option<P
     predict(&network(settings, replicas)?, jobs(settings, replicas))
 }
 
+/// Seconds of a loop that waits for nobody; 0 where nothing takes any time.
+pub fn round_s(settings: &Settings, replicas: &BTreeMap<String, u32>) -> f64 {
+    let alone = network(settings, replicas).and_then(|network| predict(&network, 1));
+    alone.map_or(0.0, |alone| 1.0 / alone.constant.throughput)
+}
+
 /// The network with the demands that a step has measured instead of those that were set.
 ///
 /// A service with a limit was busy for U·m of each second while X rounds were done, so a round needs U·m/X of it (the

@@ -76,7 +76,7 @@ pub struct Args {
     /// Measure each step for this long, however sure its throughput is by then
     #[arg(long, value_parser = range::span, value_name = "TIME")]
     measure: Option<Duration>,
-    /// How long a step may take to become steady
+    /// How long a step may take to become steady; for a loop and a third where that takes longer
     #[arg(long, value_parser = range::span, default_value = "15s", value_name = "TIME")]
     settle: Duration,
     /// How many times the whole range is measured

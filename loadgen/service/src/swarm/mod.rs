@@ -85,10 +85,7 @@ impl Service {
                 service.name
             )));
         }
-        let all = manager.services().await.map_err(said)?;
-        // What loadgen itself has made there is none of the application.
-        let foreign = |other: &swarm::Service| other.id != service.id && !other.labels.contains_key(recruit::LABEL);
-        let beside = all.into_iter().filter(|other| foreign(other) && other.is_beside(&service)).collect();
+        let beside = others(&manager, &service).await?.into_iter().filter(|other| other.is_beside(&service)).collect();
         let checked = Instant::now();
         let (tasks, names, inside) = (Vec::new(), BTreeMap::new(), None);
         Ok(Self { manager, config, service, found, asked: None, beside, inside, tasks, names, checked })
@@ -122,7 +119,10 @@ impl Service {
     /// # Errors
     /// The URL leads elsewhere: where, and what to do.
     pub async fn enter(&mut self) -> Result<String, Error> {
-        let route = Route::find(&self.config, &self.service, &self.beside).await?;
+        let others = others(&self.manager, &self.service).await?;
+        let machines = self.manager.nodes().await.map_err(said)?;
+        let machines: Vec<IpAddr> = machines.iter().filter_map(|node| node.address.parse().ok()).collect();
+        let route = Route::find(&self.config, &self.service, &others, &machines).await?;
         let nodes = Nodes::of(&self.manager, &self.service.networks, self.config.image.as_deref()).await;
         let nodes = nodes.map_err(|error| Error(error.to_string()))?;
         let sentence = route.sentence(&self.service.name, &self.config.target);
@@ -171,6 +171,13 @@ pub(crate) async fn wait_for(addresses: &[SocketAddr]) -> Option<SocketAddr> {
         }
     }
     None
+}
+
+/// All services but this; what loadgen itself has made is none of the application.
+async fn others(manager: &Manager, service: &swarm::Service) -> Result<Vec<swarm::Service>, Error> {
+    let all = manager.services().await.map_err(said)?;
+    let foreign = |other: &swarm::Service| other.id != service.id && !other.labels.contains_key(recruit::LABEL);
+    Ok(all.into_iter().filter(foreign).collect())
 }
 
 fn said(error: swarm::Error) -> Error {

@@ -23,11 +23,16 @@ pub(super) enum Route {
 }
 
 impl Route {
-    /// Where the URL leads.
+    /// Where the URL leads, on a swarm with these other services and with nodes at these addresses.
     ///
     /// # Errors
     /// It leads to nothing, to another service, or to a part of the tasks alone.
-    pub async fn find(config: &Config, service: &swarm::Service, beside: &[swarm::Service]) -> Result<Self, Error> {
+    pub async fn find(
+        config: &Config,
+        service: &swarm::Service,
+        others: &[swarm::Service],
+        nodes: &[IpAddr],
+    ) -> Result<Self, Error> {
         let host = config.target.host.as_str();
         if names(service).iter().any(|name| name == host) {
             return Ok(Route::Tasks);
@@ -41,11 +46,18 @@ impl Route {
                 own(service, &config.target)
             )));
         }
-        if let Some(other) = owner(&found, beside.iter().filter(|other| other.shares_network_with(service))).await {
+        let neighbours = others.iter().filter(|other| other.shares_network_with(service));
+        let at_node = found.iter().any(|address| nodes.contains(&address.ip()));
+        let publishes = |other: &&swarm::Service| other.ports.iter().any(|port| port.published == config.target.port);
+        let other = match owner(&found, neighbours).await {
+            None if at_node => others.iter().find(publishes),
+            other => other,
+        };
+        if let Some(other) = other {
             return match &config.via {
                 Some(via) if names(other).contains(via) => Ok(Route::Name(other.name.clone())),
                 _ => Err(Error(format!(
-                    "{host} is the service {0}, and not {1}: scaling {1} would change nothing that is measured\n  name {2} in \
+                    "{host} leads to the service {0}, and not to {1}: scaling {1} would change nothing that is measured\n  name {2} in \
                      --url, or say --via {0} if {0} passes requests on to {1}",
                     other.name,
                     service.name,
@@ -144,7 +156,10 @@ mod tests {
             bound: Duration::from_secs(1),
         };
         let web = service("shop_web", json!([{"TargetPort": 80, "PublishedPort": 8080, "PublishMode": "host"}]));
-        Route::find(&config, &web, &[service("shop_proxy", json!([]))]).await
+        let stranger =
+            service("other_web", json!([{"TargetPort": 80, "PublishedPort": 9000, "PublishMode": "ingress"}]));
+        let others = [service("shop_proxy", json!([])), swarm::Service { networks: Vec::new(), ..stranger }];
+        Route::find(&config, &web, &others, &["127.0.0.2".parse().expect("an address")]).await
     }
 
     #[tokio::test]
@@ -157,10 +172,18 @@ mod tests {
     #[tokio::test]
     async fn another_service_s_address_is_told_with_its_name() {
         let error = find("http://127.0.0.1/", None).await.expect_err("it is the proxy's").to_string();
-        assert!(error.contains("is the service shop_proxy, and not shop_web"), "{error}");
+        assert!(error.contains("leads to the service shop_proxy, and not to shop_web"), "{error}");
         assert!(error.contains("--via shop_proxy") && error.contains("http://shop_web:80/"), "{error}");
         let route = find("http://127.0.0.1/", Some("proxy")).await.expect("it was said");
         assert_eq!(route, Route::Name("shop_proxy".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_port_of_a_node_that_another_service_publishes_is_told_with_its_name() {
+        let error = find("http://127.0.0.2:9000/", None).await.expect_err("it is other_web's").to_string();
+        assert!(error.contains("leads to the service other_web, and not to shop_web"), "{error}");
+        // At an address that is no node's, whatever has that port is none of the swarm's business.
+        assert_eq!(find("http://127.0.0.3:9000/", None).await.expect("any"), Route::Name("127.0.0.3".to_owned()));
     }
 
     #[tokio::test]

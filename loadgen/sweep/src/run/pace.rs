@@ -67,7 +67,8 @@ fn expect(settings: &Settings, replicas: &Replicas) -> f64 {
         Some(_) => SHORTEST_MEASURE.as_secs_f64().min(settings.measure_s),
         None => settings.measure_s,
     };
-    settle + measure + AROUND_S
+    // Without a loop from its beginning to its end there is no rate.
+    settle + measure.max(theory::round_s(settings, replicas)) + AROUND_S
 }
 
 #[cfg(test)]
