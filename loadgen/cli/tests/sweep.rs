@@ -121,6 +121,15 @@ fn hundreds_of_workers_end_when_they_are_expected_to() {
 }
 
 #[test]
+fn a_loop_that_is_longer_than_the_measuring_is_waited_for() {
+    let folder = TempDir::new().expect("a folder");
+    let out = folder.path().join("result");
+    let output = sweep_into(&out, &["--rng-delay", "5s", "--hasher-delay", "0", "--think", "0", "--settle", "1s"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    about(&json(&out)["steps"][0]["throughput"]["value"], 0.2);
+}
+
+#[test]
 fn a_real_redis_has_what_was_mined() {
     let redis = RedisServer::start();
     let folder = TempDir::new().expect("a folder");

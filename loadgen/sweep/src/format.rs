@@ -6,7 +6,7 @@ use crate::result::Estimate;
 pub fn rate(value: f64) -> String {
     let size = value.abs();
     if size < 9.995 {
-        format!("{value:.2}")
+        fine_rate(value)
     } else if size < 99.95 {
         format!("{value:.1}")
     } else {
@@ -20,15 +20,20 @@ pub fn times(value: f64) -> String {
     if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
-/// A rate with two decimals, as long as they say anything: for columns, where differences of a percent are looked for.
+/// A rate with two decimals, as long as they say anything, and with four where they say too little: for columns, where
+/// differences of a percent are looked for.
 pub fn fine_rate(value: f64) -> String {
-    if value.abs() < 999.95 { format!("{value:.2}") } else { grouped(value) }
+    if value.abs() < 999.95 { format!("{value:.0$}", decimals(value)) } else { grouped(value) }
+}
+
+fn decimals(rate: f64) -> usize {
+    if rate != 0.0 && rate.abs() < 0.0995 { 4 } else { 2 }
 }
 
 /// Half the width of the interval, with the digits of the value itself.
 pub fn margin(rate: Estimate) -> String {
     let half = (rate.high - rate.low) / 2.0;
-    if rate.value < 999.95 { fine_rate(half) } else { format!("{half:.0}") }
+    if rate.value < 999.95 { format!("{half:.0$}", decimals(rate.value)) } else { format!("{half:.0}") }
 }
 
 /// A time given in milliseconds: `0.25 ms`, `1.3 ms`, `748 ms`, `1.23 s`.
@@ -105,6 +110,7 @@ mod tests {
             [3.3333, 9.996, 33.33, 99.96, 748.2, 12345.0].map(rate),
             ["3.33", "10.0", "33.3", "100", "748", "12,345"]
         );
+        assert_eq!([0.0249, 0.0, 0.0996].map(rate), ["0.0249", "0.00", "0.10"]);
         assert_eq!([0.25, 1.26, 748.4, 999.6].map(time), ["0.25 ms", "1.3 ms", "748 ms", "1.00 s"]);
         assert_eq!([0.0041, -0.012, -0.0001].map(difference), ["+0.4 %", "−1.2 %", "0.0 %"]);
         assert_eq!([999.0, 1000.0, 1234567.0, -1234.0].map(grouped), ["999", "1,000", "1,234,567", "−1,234"]);
