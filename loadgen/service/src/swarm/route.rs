@@ -49,13 +49,14 @@ impl Route {
         let neighbours = others.iter().filter(|other| other.shares_network_with(service));
         let at_node = found.iter().any(|address| nodes.contains(&address.ip()));
         let publishes = |other: &&swarm::Service| other.ports.iter().any(|port| port.published == config.target.port);
+        // By its own port on their networks, or by the one that it publishes on the nodes.
         let other = match owner(&found, neighbours).await {
-            None if at_node => others.iter().find(publishes),
-            other => other,
+            None if at_node => others.iter().find(publishes).map(|other| (other, host)),
+            other => other.map(|other| (other, other.name.as_str())),
         };
-        if let Some(other) = other {
+        if let Some((other, by)) = other {
             return match &config.via {
-                Some(via) if names(other).contains(via) => Ok(Route::Name(other.name.clone())),
+                Some(via) if names(other).contains(via) => Ok(Route::Name(by.to_owned())),
                 _ => Err(Error(format!(
                     "{host} leads to the service {0}, and not to {1}: scaling {1} would change nothing that is measured\n  name {2} in \
                      --url, or say --via {0} if {0} passes requests on to {1}",
@@ -182,6 +183,8 @@ mod tests {
     async fn a_port_of_a_node_that_another_service_publishes_is_told_with_its_name() {
         let error = find("http://127.0.0.2:9000/", None).await.expect_err("it is other_web's").to_string();
         assert!(error.contains("leads to the service other_web, and not to shop_web"), "{error}");
+        let route = find("http://127.0.0.2:9000/", Some("other_web")).await.expect("it was said");
+        assert_eq!(route, Route::Name("127.0.0.2".to_owned()));
         // At an address that is no node's, whatever has that port is none of the swarm's business.
         assert_eq!(find("http://127.0.0.3:9000/", None).await.expect("any"), Route::Name("127.0.0.3".to_owned()));
     }
