@@ -79,6 +79,7 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
     let mut timeline = Timeline::new();
     let (messages, collected) = channel();
     let (start, started, finishes) = thread::scope(|scope| {
+        let _ended = EndsThreads(&shared);
         let mut threads = Vec::with_capacity(config.threads);
         for index in 0..config.threads {
             let (messages, shared) = (messages.clone(), &shared);
@@ -173,6 +174,18 @@ pub fn run(config: &Config, stop: &AtomicBool, observer: &mut dyn Observer) -> R
         usage,
         generator,
     })
+}
+
+/// Ends the threads of a run whose first thread panics: the scope waits for them, and they would wait at the gate for ever.
+struct EndsThreads<'a>(&'a Shared<'a>);
+
+impl Drop for EndsThreads<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up(Error::System("the run panicked".to_owned()));
+            self.0.gate.open(0);
+        }
+    }
 }
 
 /// Which of a name's addresses the first connection goes to: the one after those of the agents before this one.

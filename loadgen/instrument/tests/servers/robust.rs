@@ -342,3 +342,28 @@ fn a_run_that_is_stopped_reports_what_there_was() {
     assert!(report.interrupted);
     assert!(report.elapsed < Duration::from_secs(20) && begun.elapsed() < Duration::from_secs(20));
 }
+
+/// Whoever is told of the run panics.
+struct Panics;
+
+impl instrument::Observer for Panics {
+    fn started(&mut self, _at: std::time::SystemTime) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_panic_of_the_first_thread_ends_the_others() {
+    let server = Server::start(|stream, _| answer_all(stream, OK));
+    let mut config = server.config();
+    (config.connections, config.threads) = (2, 2);
+    config.duration = Some(Duration::from_secs(3600));
+    let (tell, told) = std::sync::mpsc::channel::<()>();
+    let running = std::thread::spawn(move || {
+        let _told = tell;
+        instrument::run(&config, &AtomicBool::new(false), &mut Panics).map(drop)
+    });
+    let waited = told.recv_timeout(Duration::from_secs(60));
+    assert_eq!(waited, Err(std::sync::mpsc::RecvTimeoutError::Disconnected), "the threads wait at the gate for ever");
+    assert!(running.join().is_err(), "it did not panic");
+}
