@@ -66,13 +66,13 @@ pub fn steps(sweep: &Value) -> Result<&Vec<Value>> {
     Ok(steps)
 }
 
-/// A step's rate is that of theory: within a tenth, as tests share the machine.
-pub fn near_theory(step: &Value) -> Result<()> {
+/// A step's rate is that of theory: within a tenth, as tests share the machine. Returns by how many percent it is off.
+pub fn near_theory(step: &Value) -> Result<f64> {
     let rate = step["throughput"]["value"].as_f64().context("a step has a rate")?;
     let theory = step["theory"].as_f64().context("the delays are known")?;
     let off = 100.0 * (rate / theory - 1.0);
     ensure!(off < 10.0 && -off < shortfall(10.0), "{}: {rate:.2} hashes/s, theory {theory:.2}", step["replicas"]);
-    Ok(())
+    Ok(off)
 }
 
 /// How many tasks of a service each node had. Every task tells the processor time that it used.
