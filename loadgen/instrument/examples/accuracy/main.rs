@@ -8,10 +8,10 @@
 //!
 //! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
 //! ends with code 1 when loadgen misses a percentile by more than 1 % and by more than three times the spread of what a bare
-//! client's reading takes just before and after, or sends a request before it is due. A run from which the kernel or the host took the
-//! processor, and not so from the bare client, is made again, and so is one about which the bare client's own runs differ too
-//! much. With `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about
-//! four minutes; the machine should have nothing else to do and two processors at least, one of which the server keeps busy.
+//! client's reading takes just before and after, and those of the next requests by rank by as much, or sends a request before
+//! it is due. A run from which the kernel or the host took the processor, and not so from the bare client, is made again, and
+//! so is one about which the bare client's own runs differ too much. With `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about
+//! five minutes; the machine should have nothing else to do and two processors at least, one of which the server keeps busy.
 
 mod floor;
 mod processors;
@@ -183,6 +183,7 @@ impl Case {
         Judge {
             truth: SHARES.map(|share| at(&times, share)),
             within,
+            neighbours: SHARES.map(|share| neighbours(&times, share)),
             max: at(&times, 1.0),
             early: self.early(measured),
         }
@@ -198,6 +199,12 @@ fn until(at: u64) {
 fn at(sorted: &[u64], share: f64) -> f64 {
     let rank = ((share * sorted.len() as f64).ceil() as usize).clamp(1, sorted.len());
     sorted[rank - 1] as f64 / 1e6
+}
+
+/// The response times just below and above a percentile, by rank, in milliseconds.
+fn neighbours(sorted: &[u64], share: f64) -> (f64, f64) {
+    let one = 1.0 / sorted.len() as f64;
+    (at(sorted, share - one), at(sorted, share + one))
 }
 
 /// The quantile of the response time of an endless M/D/1 queue, for a load and a service time: what the figures of this
@@ -261,6 +268,15 @@ fn cases() -> Vec<Case> {
     ]
 }
 
+/// A verdict on a tool's figures.
+fn in_words(misses: usize, by_rank: usize) -> String {
+    match (misses, by_rank) {
+        (0, 0) => "right".to_owned(),
+        (0, by_rank) => format!("right, {by_rank} by rank"),
+        (misses, _) => format!("{misses} wrong"),
+    }
+}
+
 fn row(name: &str, who: &str, values: Percentiles, max: f64, verdict: &str) {
     print!("| {name:<43} | {who:<8} |");
     for value in values.into_iter().chain([max]) {
@@ -309,12 +325,12 @@ fn main() -> ExitCode {
             let theory = SHARES.map(|share| m_d_1(rho, case.behaviour.service as f64 / 1e6, share));
             row("", "endless", theory, f64::INFINITY, "");
         }
-        let verdict = match (judge.misses(ours.said.percentiles), judge.early) {
-            (0, 0) => "right".to_owned(),
-            (misses, 0) => format!("{misses} wrong"),
-            (misses, early) => format!("{misses} wrong, {early} early"),
-        };
-        all_right &= judge.is_sharp() && verdict == "right";
+        let misses = judge.misses(ours.said.percentiles);
+        let mut verdict = in_words(misses, judge.by_rank(ours.said.percentiles));
+        if judge.early > 0 {
+            verdict += &format!(", {} early", judge.early);
+        }
+        all_right &= judge.is_sharp() && misses == 0 && judge.early == 0;
         row("", Tool::Loadgen.name(), ours.said.percentiles, ours.said.max, &verdict);
         // What a user of another tool reads about the same server.
         for tool in [Tool::Wrk, Tool::Wrk2, Tool::Oha] {
@@ -328,7 +344,7 @@ fn main() -> ExitCode {
             // wrk prints no p99.9, which is no error of its own.
             let untold = said.percentiles.iter().filter(|value| value.is_nan()).count();
             let misses = judge.misses(said.percentiles) - untold;
-            let verdict = if misses == 0 { "right".to_owned() } else { format!("{misses} wrong") };
+            let verdict = in_words(misses, judge.by_rank(said.percentiles));
             row("", tool.name(), said.percentiles, said.max, &verdict);
         }
     }

@@ -18,6 +18,9 @@ pub struct Judge {
     pub truth: Percentiles,
     /// What each may miss them by.
     pub within: Percentiles,
+    /// The response times just below and above each, by rank: definitions of a percentile differ by one rank, and where four
+    /// requests lie above it, as with p99.9 of 4000, that is a matter of which request is meant and not of time.
+    pub neighbours: [(f64, f64); 4],
     /// The longest response time that is right.
     pub max: f64,
     /// Requests that came before they were due: then the tool's word of when it began is false.
@@ -32,8 +35,21 @@ impl Judge {
 
     /// How many of a tool's figures are wrong. One that it does not tell is one of them.
     pub fn misses(&self, values: Percentiles) -> usize {
-        let right = |((value, truth), within): &((f64, f64), f64)| (value - truth).abs() <= *within;
-        values.into_iter().zip(self.truth).zip(self.within).filter(|figure| !right(figure)).count()
+        (0..values.len()).filter(|at| !self.is_near(*at, values[*at]) && !self.is_of_rank(*at, values[*at])).count()
+    }
+
+    /// How many are right only for the next request, one rank below or above.
+    pub fn by_rank(&self, values: Percentiles) -> usize {
+        (0..values.len()).filter(|at| !self.is_near(*at, values[*at]) && self.is_of_rank(*at, values[*at])).count()
+    }
+
+    fn is_near(&self, at: usize, value: f64) -> bool {
+        (value - self.truth[at]).abs() <= self.within[at]
+    }
+
+    fn is_of_rank(&self, at: usize, value: f64) -> bool {
+        let ((below, above), within) = (self.neighbours[at], self.within[at]);
+        (below - within..=above + within).contains(&value)
     }
 }
 
@@ -65,10 +81,18 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_not_right_and_a_blunt_floor_is_no_judge() {
-        let judge =
-            |within| Judge { truth: [0.06, 0.1, 0.2, 0.3], within: [within, 0.1, 0.1, 0.1], max: 1.0, early: 0 };
+        let judge = |within| Judge {
+            truth: [0.06, 0.1, 0.2, 0.3],
+            within: [within, 0.1, 0.1, 0.01],
+            neighbours: [(0.06, 0.06), (0.1, 0.1), (0.19, 0.2), (0.2, 0.5)],
+            max: 1.0,
+            early: 0,
+        };
         assert_eq!(judge(0.01).misses([0.065, 0.1, 0.2, 0.3]), 0);
         assert_eq!(judge(0.01).misses([0.079, 0.1, 0.2, f64::NAN]), 2);
+        let by_rank = [0.06, 0.1, 0.2, 0.505];
+        assert_eq!((judge(0.01).misses(by_rank), judge(0.01).by_rank(by_rank)), (0, 1));
+        assert_eq!(judge(0.01).misses([0.06, 0.1, 0.2, 0.52]), 1, "farther than the next request");
         assert!(judge(0.015).is_sharp() && !judge(0.02).is_sharp());
     }
 
