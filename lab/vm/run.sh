@@ -165,6 +165,10 @@ stop() {
     docker kill "$NAME" >/dev/null 2>&1 || true
     rm -rf "$CACHE/$REPOSITORY" "$CACHE/$REPOSITORY.ext4"
     [ -z "$MAKING_IMAGES" ] || $CACHE/programs/lab cluster down --name $CLUSTER || true
+    if [ -n "$STARTED_ENGINE" ] && docker ps --format '{{.Names}}' --filter name=swarmlab-vm- | grep -qvx "$NAME"; then
+        say "the Docker engine runs on, process $STARTED_ENGINE: another virtual machine is in it"
+        return
+    fi
     stop_engine
 }
 
