@@ -12,6 +12,7 @@ use sweep::platform::{Error, Placed, Platform, Replicas};
 use sweep::result::{Machine, Settings};
 
 use crate::served::{Busy, Served, Snapshot, Used};
+use crate::swarm::{silent, wait_for};
 
 /// How long replicas that take no connection are looked at, to tell whether they have ended.
 const ENDED_WITHIN: Duration = Duration::from_secs(1);
@@ -159,14 +160,10 @@ impl Platform for Service {
         self.project.scale(&self.config.service, count).await.map_err(said)?;
         let converged = self.project.converge(&self.config.service, count, self.config.bound).await.map_err(said)?;
         self.containers.insert(self.config.service.clone(), converged);
-        let Some(silent) = crate::swarm::wait_for(&self.asked()).await else { return Ok(()) };
+        let Some(address) = wait_for(&self.asked()).await else { return Ok(()) };
         // One that has ended meanwhile says more than its address, which nobody has any more.
         self.project.converge(&self.config.service, count, ENDED_WITHIN).await.map_err(said)?;
-        Err(Error(format!(
-            "{silent} takes no connection: does {} listen on port {}, and on that interface?\n  --url names the port",
-            self.config.via.as_ref().unwrap_or(&self.config.service),
-            self.config.target.port
-        )))
+        Err(silent(address, self.config.via.as_ref().unwrap_or(&self.config.service)))
     }
 
     async fn placement(&mut self) -> Result<Vec<Placed>, Error> {

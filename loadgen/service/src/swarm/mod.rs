@@ -49,7 +49,7 @@ pub struct Config {
     pub bound: Duration,
 }
 
-/// A service, and those that share a network with it.
+/// A service, and what is beside it.
 pub struct Service {
     manager: Manager,
     config: Config,
@@ -57,7 +57,8 @@ pub struct Service {
     found: u32,
     /// How many were asked for last.
     asked: Option<u32>,
-    beside: Vec<swarm::Service>,
+    /// All other services, but for what loadgen itself has made.
+    others: Vec<swarm::Service>,
     /// How requests reach it, and who tells what the tasks use: both are known inside alone.
     inside: Option<(Route, Nodes)>,
     tasks: Vec<SocketAddr>,
@@ -85,10 +86,11 @@ impl Service {
                 service.name
             )));
         }
-        let beside = others(&manager, &service).await?.into_iter().filter(|other| other.is_beside(&service)).collect();
+        let foreign = |other: &swarm::Service| other.id != service.id && !other.labels.contains_key(recruit::LABEL);
+        let others = manager.services().await.map_err(said)?.into_iter().filter(foreign).collect();
         let checked = Instant::now();
         let (tasks, names, inside) = (Vec::new(), BTreeMap::new(), None);
-        Ok(Self { manager, config, service, found, asked: None, beside, inside, tasks, names, checked })
+        Ok(Self { manager, config, service, found, asked: None, others, inside, tasks, names, checked })
     }
 
     /// The Swarm's manager.
@@ -119,10 +121,9 @@ impl Service {
     /// # Errors
     /// The URL leads elsewhere: where, and what to do.
     pub async fn enter(&mut self) -> Result<String, Error> {
-        let others = others(&self.manager, &self.service).await?;
         let machines = self.manager.nodes().await.map_err(said)?;
         let machines: Vec<IpAddr> = machines.iter().filter_map(|node| node.address.parse().ok()).collect();
-        let route = Route::find(&self.config, &self.service, &others, &machines).await?;
+        let route = Route::find(&self.config, &self.service, &self.others, &machines).await?;
         let nodes = Nodes::of(&self.manager, &self.service.networks, self.config.image.as_deref()).await;
         let nodes = nodes.map_err(|error| Error(error.to_string()))?;
         let sentence = route.sentence(&self.service.name, &self.config.target);
@@ -130,13 +131,17 @@ impl Service {
         Ok(sentence)
     }
 
+    /// It, and those that share a network with it.
+    fn application_parts(&self) -> impl Iterator<Item = &swarm::Service> {
+        std::iter::once(&self.service).chain(self.others.iter().filter(|other| other.is_beside(&self.service)))
+    }
+
     /// Waits until the name of its tasks leads to all of them, and each takes a connection.
     async fn reach(&mut self, count: usize) -> Result<(), Error> {
         let name = format!("tasks.{}", self.service.name);
         let (begun, bound) = (Instant::now(), patient(LISTENS));
-        let port = self.config.target.port;
         loop {
-            self.tasks = route::resolve(&name, port).await;
+            self.tasks = route::resolve(&name, self.config.target.port).await;
             if self.tasks.len() == count {
                 break;
             }
@@ -151,10 +156,7 @@ impl Service {
         }
         match wait_for(&self.tasks).await {
             None => Ok(()),
-            Some(silent) => Err(Error(format!(
-                "{silent} takes no connection: does {} listen on port {port}, and on that interface?\n  --url names the port",
-                self.service.name
-            ))),
+            Some(address) => Err(silent(address, &self.service.name)),
         }
     }
 }
@@ -173,11 +175,12 @@ pub(crate) async fn wait_for(addresses: &[SocketAddr]) -> Option<SocketAddr> {
     None
 }
 
-/// All services but this; what loadgen itself has made is none of the application.
-async fn others(manager: &Manager, service: &swarm::Service) -> Result<Vec<swarm::Service>, Error> {
-    let all = manager.services().await.map_err(said)?;
-    let foreign = |other: &swarm::Service| other.id != service.id && !other.labels.contains_key(recruit::LABEL);
-    Ok(all.into_iter().filter(foreign).collect())
+/// What to say of one that does not.
+pub(crate) fn silent(address: SocketAddr, service: &str) -> Error {
+    Error(format!(
+        "{address} takes no connection: does {service} listen on port {}, and on that interface?\n  --url names the port",
+        address.port()
+    ))
 }
 
 fn said(error: swarm::Error) -> Error {
@@ -216,7 +219,7 @@ impl Platform for Service {
     async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         let mut placement = Vec::new();
         let nodes = self.manager.nodes().await.map_err(said)?;
-        for service in std::iter::once(&self.service).chain(&self.beside) {
+        for service in self.application_parts() {
             let tasks = self.manager.tasks(Some(&service.id)).await.map_err(said)?;
             placement.extend(tasks.iter().filter(|task| task.state == swarm::State::Running).map(|task| {
                 let node = nodes.iter().find(|node| Some(&node.id) == task.node_id.as_ref());
@@ -259,8 +262,8 @@ impl Served for Service {
     }
 
     async fn usage(&mut self) -> Result<Snapshot, Error> {
+        let services: Vec<swarm::Service> = self.application_parts().cloned().collect();
         let Some((_, nodes)) = &mut self.inside else { return Ok(Snapshot::default()) };
-        let services: Vec<&swarm::Service> = std::iter::once(&self.service).chain(&self.beside).collect();
         let ids: Vec<String> = services.iter().map(|service| service.id.clone()).collect();
         let mut snapshot = Snapshot::default();
         for node in nodes.look(&ids).await {
