@@ -8,9 +8,9 @@
 //!
 //! Prints the table that stands in docs/accuracy.md, for loadgen and for whichever of wrk, wrk2 and oha is installed, and
 //! ends with code 1 when loadgen misses a percentile by more than 1 % and by more than three times the spread of what a bare
-//! client's reading takes just before and after, and those of the next requests by rank by as much, or sends a request before
-//! it is due. A run from which the kernel or the host took the processor, and not so from the bare client, is made again, and
-//! so is one about which the bare client's own runs differ too much. With `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about
+//! client's reading takes just before and after, or sends a request before it is due. A run from which the kernel or the host took the
+//! processor, and not so from the bare client, is made again, and so is one about which the bare client's own runs differ too
+//! much. With `--off-by-us 20` before the names, what loadgen says is made wrong by 20 µs, and the suite has to fail. Takes about
 //! five minutes; the machine should have nothing else to do and two processors at least, one of which the server keeps busy.
 
 mod floor;
@@ -271,9 +271,9 @@ fn cases() -> Vec<Case> {
 /// A verdict on a tool's figures.
 fn in_words(misses: usize, by_rank: usize) -> String {
     match (misses, by_rank) {
-        (0, 0) => "right".to_owned(),
-        (0, by_rank) => format!("right, {by_rank} by rank"),
-        (misses, _) => format!("{misses} wrong"),
+        (0, _) => "right".to_owned(),
+        (misses, 0) => format!("{misses} wrong"),
+        (misses, by_rank) => format!("{misses} wrong, {by_rank} by a rank"),
     }
 }
 

@@ -18,8 +18,8 @@ pub struct Judge {
     pub truth: Percentiles,
     /// What each may miss them by.
     pub within: Percentiles,
-    /// The response times just below and above each, by rank: definitions of a percentile differ by one rank, and where four
-    /// requests lie above it, as with p99.9 of 4000, that is a matter of which request is meant and not of time.
+    /// The response times just below and above each, by rank: where four requests lie above it, as with p99.9 of 4000, one
+    /// that is read late moves the figure by a rank, and by whatever time lies between the two.
     pub neighbours: [(f64, f64); 4],
     /// The longest response time that is right.
     pub max: f64,
@@ -35,21 +35,21 @@ impl Judge {
 
     /// How many of a tool's figures are wrong. One that it does not tell is one of them.
     pub fn misses(&self, values: Percentiles) -> usize {
-        (0..values.len()).filter(|at| !self.is_near(*at, values[*at]) && !self.is_of_rank(*at, values[*at])).count()
+        self.wrong(values).count()
     }
 
-    /// How many are right only for the next request, one rank below or above.
+    /// How many of the wrong ones are right for the next request, one rank below or above.
     pub fn by_rank(&self, values: Percentiles) -> usize {
-        (0..values.len()).filter(|at| !self.is_near(*at, values[*at]) && self.is_of_rank(*at, values[*at])).count()
+        let is_of_rank = |at: &usize| {
+            let ((below, above), within) = (self.neighbours[*at], self.within[*at]);
+            (below - within..=above + within).contains(&values[*at])
+        };
+        self.wrong(values).filter(is_of_rank).count()
     }
 
-    fn is_near(&self, at: usize, value: f64) -> bool {
-        (value - self.truth[at]).abs() <= self.within[at]
-    }
-
-    fn is_of_rank(&self, at: usize, value: f64) -> bool {
-        let ((below, above), within) = (self.neighbours[at], self.within[at]);
-        (below - within..=above + within).contains(&value)
+    fn wrong(&self, values: Percentiles) -> impl Iterator<Item = usize> {
+        let right = move |at: usize| (values[at] - self.truth[at]).abs() <= self.within[at];
+        (0..values.len()).filter(move |at| !right(*at))
     }
 }
 
@@ -90,9 +90,12 @@ mod tests {
         };
         assert_eq!(judge(0.01).misses([0.065, 0.1, 0.2, 0.3]), 0);
         assert_eq!(judge(0.01).misses([0.079, 0.1, 0.2, f64::NAN]), 2);
-        let by_rank = [0.06, 0.1, 0.2, 0.505];
-        assert_eq!((judge(0.01).misses(by_rank), judge(0.01).by_rank(by_rank)), (0, 1));
-        assert_eq!(judge(0.01).misses([0.06, 0.1, 0.2, 0.52]), 1, "farther than the next request");
+        let by_rank = |p999| {
+            let values = [0.06, 0.1, 0.2, p999];
+            (judge(0.01).misses(values), judge(0.01).by_rank(values))
+        };
+        assert_eq!(by_rank(0.505), (1, 1), "wrong, and the next request");
+        assert_eq!(by_rank(0.52), (1, 0), "farther than the next request");
         assert!(judge(0.015).is_sharp() && !judge(0.02).is_sharp());
     }
 
