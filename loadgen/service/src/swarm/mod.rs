@@ -131,11 +131,6 @@ impl Service {
         Ok(sentence)
     }
 
-    /// It, and those that share a network with it.
-    fn application_parts(&self) -> impl Iterator<Item = &swarm::Service> {
-        std::iter::once(&self.service).chain(self.others.iter().filter(|other| other.is_beside(&self.service)))
-    }
-
     /// Waits until the name of its tasks leads to all of them, and each takes a connection.
     async fn reach(&mut self, count: usize) -> Result<(), Error> {
         let name = format!("tasks.{}", self.service.name);
@@ -183,6 +178,11 @@ pub(crate) fn silent(address: SocketAddr, service: &str) -> Error {
     ))
 }
 
+/// A service, and those of the others that share a network with it.
+fn together<'a>(service: &'a swarm::Service, others: &'a [swarm::Service]) -> impl Iterator<Item = &'a swarm::Service> {
+    std::iter::once(service).chain(others.iter().filter(move |other| other.is_beside(service)))
+}
+
 fn said(error: swarm::Error) -> Error {
     Error(error.to_string())
 }
@@ -219,7 +219,7 @@ impl Platform for Service {
     async fn placement(&mut self) -> Result<Vec<Placed>, Error> {
         let mut placement = Vec::new();
         let nodes = self.manager.nodes().await.map_err(said)?;
-        for service in self.application_parts() {
+        for service in together(&self.service, &self.others) {
             let tasks = self.manager.tasks(Some(&service.id)).await.map_err(said)?;
             placement.extend(tasks.iter().filter(|task| task.state == swarm::State::Running).map(|task| {
                 let node = nodes.iter().find(|node| Some(&node.id) == task.node_id.as_ref());
@@ -262,8 +262,8 @@ impl Served for Service {
     }
 
     async fn usage(&mut self) -> Result<Snapshot, Error> {
-        let services: Vec<swarm::Service> = self.application_parts().cloned().collect();
         let Some((_, nodes)) = &mut self.inside else { return Ok(Snapshot::default()) };
+        let services: Vec<&swarm::Service> = together(&self.service, &self.others).collect();
         let ids: Vec<String> = services.iter().map(|service| service.id.clone()).collect();
         let mut snapshot = Snapshot::default();
         for node in nodes.look(&ids).await {
